@@ -1,0 +1,47 @@
+/** Every code fanwire throws or reports. Codes are the contract; wording may change in any release. */
+export type ErrorCode =
+  /** A URL that no transport can use: the message shows the right form. */
+  | 'BAD_ADDRESS'
+  /** An option that is unknown, out of range, or impossible with this transport. */
+  | 'BAD_OPTION'
+  /** A topic that is too long or holds U+0000 or U+0001. */
+  | 'BAD_TOPIC'
+  /** A value that the codec cannot encode. */
+  | 'BAD_VALUE'
+  /** A message above `maxMessageBytes`. */
+  | 'TOO_LONG'
+  /** The address to listen on belongs to somebody else. */
+  | 'ADDRESS_IN_USE'
+  /** The system refused to open the address for another reason: see `cause`. */
+  | 'OPEN_FAILED'
+  /** A connection attempt failed; dialling goes on. */
+  | 'CONNECT_FAILED'
+  /** The peer broke the protocol and was cut off. */
+  | 'BAD_PEER'
+  /** The link made no progress for too long. */
+  | 'STALLED'
+  /** No sign of life within the heartbeat's deadline. */
+  | 'SILENT'
+  /** The end was closed. */
+  | 'CLOSED'
+  /** `send()` was refused: a link is at its limit, or the waiting room is full. */
+  | 'BUFFER_FULL'
+  /** `send()` waited longer than `timeoutMs`. */
+  | 'TIMEOUT'
+  /** A second loop over one consumer. */
+  | 'BUSY'
+  /** Messages were lost and `onLoss` is `'fail'`. */
+  | 'LOST'
+  /** Data that the codec cannot decode. */
+  | 'UNDECODABLE'
+
+/** The only class fanwire throws. Switch on {@link code}; `cause` holds what the system said. */
+export class FanwireError extends Error {
+  override readonly name = 'FanwireError'
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(`[${code}] ${message}`, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,519 @@
+import { Cursor } from './cursor.js'
+import { FanwireError } from './errors.js'
+import type { Framing } from './framing/framing.js'
+import { Interests } from './interests.js'
+import { LastValues } from './last-values.js'
+import type { DropReason } from './ledger.js'
+import { Log } from './log.js'
+import type { Memory } from './memory.js'
+import type { Policy } from './overflow.js'
+import type { Platform, Timer } from './platform.js'
+import { ProducerLink } from './producer-link.js'
+import { Reader } from './reader.js'
+import { Retention } from './retention.js'
+import { SLAB_BYTES, type Slab } from './slab.js'
+import { type Topic, Topics } from './topics.js'
+import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
+import { FilteredView, type View, WholeView } from './view.js'
+
+/** Consumers remembered for having been cut off. */
+const MOST_ON_PROBATION = 1024
+
+/** What a fanout tells its producer. */
+export interface FanoutHost {
+  /** Which policy a link gets, once its peer is known. */
+  policyFor(link: ProducerLink): Policy
+  dropped(link: ProducerLink, reason: DropReason, count: number): void
+  started(link: ProducerLink): void
+  stopped(link: ProducerLink, reason: Error | undefined): void
+  filtersChanged(): void
+  slow(link: ProducerLink): void
+  /** Links that hold `send()` back have come, or the last one has gone. */
+  gateChanged(): void
+  /** A link has got further. */
+  progressed(): void
+}
+
+export interface FanoutSettings {
+  readonly stream: string
+  readonly run: number
+  /** What a link starts with until its peer is known. */
+  readonly policy: Policy
+  readonly retention: Retention
+  readonly stallMs: number
+  readonly unacknowledgedBytes: number
+}
+
+/** A log, its views and its links: everything that the ends of one framing share. */
+export class Fanout implements LogPort {
+  readonly log: Log
+  readonly topics: Topics
+  readonly reader: Reader
+  readonly links = new Set<ProducerLink>()
+  /** When the last flush began. */
+  flushedAt = 0
+  /** Links that hold `send()` back at the moment. */
+  readonly gates = new Set<ProducerLink>()
+  readonly #interests: Interests
+  readonly #whole: WholeView
+  readonly #lastValues: LastValues
+  /** Links for which something waits after they were offered it. */
+  readonly #behind = new Set<ProducerLink>()
+  /** Links whose filter has changed since the last message. */
+  readonly #unsettled = new Set<ProducerLink>()
+  /** Views with matches that their links have not been offered, and views that have grown since they were last trimmed. */
+  #dirty: FilteredView[] = []
+  readonly #grown = new Set<FilteredView>()
+  /** The number up to which all links were offered everything. */
+  #flushed: number
+  #flushedBytes = 0
+  #watch: Timer | undefined
+  #watchAt = Infinity
+  readonly #probation = new Set<string>()
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly memory: Memory,
+    framing: Framing,
+    readonly settings: FanoutSettings,
+    readonly host: FanoutHost,
+    next: number,
+  ) {
+    this.log = new Log(platform, memory, framing, next)
+    this.#flushed = next
+    this.topics = new Topics(platform, memory, framing)
+    this.#interests = new Interests(memory)
+    this.#whole = new WholeView(this.log)
+    this.#lastValues = new LastValues(memory)
+    this.reader = new Reader(this.log, this.topics, this.#lastValues)
+  }
+
+  now(): number {
+    return this.platform.now()
+  }
+
+  /** Bytes that wait to be offered to the links. */
+  get unflushed(): number {
+    return this.log.bytes - this.#flushedBytes
+  }
+
+  /** There is memory for one more slab. */
+  get hasRoom(): boolean {
+    return this.log.slabs.length <= 1 || this.memory.fits(SLAB_BYTES)
+  }
+
+  // Sending.
+
+  /** The topic's entry, made when it is new. @throws {FanwireError} `BAD_TOPIC` */
+  topic(text: string): Topic {
+    return this.topics.find(text) ?? this.#addTopic(text)
+  }
+
+  #addTopic(text: string): Topic {
+    if (this.topics.crowded) {
+      const { start } = this.log
+      this.topics.sweep((topic) => topic.latest >= start || topic.kept)
+    }
+    return this.topics.add(text)
+  }
+
+  /** Makes room for a message of `size` bytes. False when a link that may not be dropped from holds the memory. */
+  reserve(size: number): boolean {
+    const { log } = this
+    if (log.fits(size)) return true
+    if (log.next > this.#flushed) this.flush()
+    this.#trim()
+    if (log.fits(size)) return true
+    while (!this.memory.fits(log.pool.costOf(size))) {
+      if (!this.#evict()) return false
+    }
+    log.open(size)
+    return true
+  }
+
+  /** Puts a message for which there is room at the end of the log, and into the views that want it. */
+  publish(topic: Topic, data: string | Uint8Array, dataSize: number, size: number): void {
+    if (this.#unsettled.size > 0) this.#settle()
+    if (topic.kept) this.#lastValues.supersede(topic)
+    const number = this.log.append(topic, data, dataSize, size)
+    const whole = this.#whole
+    if (number + 1 >= whole.alarmEnd || this.log.bytes >= whole.alarmBytes) this.#ring(whole)
+    const views = topic.epoch === this.#interests.epoch ? topic.views : this.#interests.of(topic)
+    for (let i = 0; i < views.length; i++) {
+      const view = views[i] as FilteredView
+      view.push(number, size)
+      if (!view.dirty) {
+        view.dirty = true
+        this.#dirty.push(view)
+        this.#grown.add(view)
+      }
+      if (view.end >= view.alarmEnd || view.bytes >= view.alarmBytes) this.#ring(view)
+    }
+  }
+
+  /** Offers the links what was published since the last time. */
+  flush(): void {
+    const { log } = this
+    if (log.next === this.#flushed) return
+    this.flushedAt = this.platform.now()
+    this.#flushed = log.next
+    this.#flushedBytes = log.bytes
+    for (const link of this.#whole.links) this.#offer(link)
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const view of dirty) {
+      view.dirty = false
+      for (const link of view.links) this.#offer(link)
+    }
+    this.#tidy()
+    this.host.progressed()
+  }
+
+  /** Gives `link` what waits for it, after its carrier or its peer has made room. */
+  drain(link: ProducerLink): void {
+    this.#offer(link)
+    if (this.#behind.size === 0) this.#tidy()
+    this.host.progressed()
+  }
+
+  #offer(link: ProducerLink): void {
+    link.drain()
+    if (link.cursor !== undefined && link.state !== 'closed' && link.cursor.waiting > 0) this.#behind.add(link)
+    else this.#behind.delete(link)
+  }
+
+  hasSubscribers(topic: string): boolean {
+    for (const link of this.links) if (link.wants(topic)) return true
+    return false
+  }
+
+  // Links.
+
+  open(remote: string, origin: 'accepted' | 'dialled'): ProducerLink {
+    const link = new ProducerLink(this, remote, origin, this.settings.policy)
+    this.links.add(link)
+    return link
+  }
+
+  onProbation(peer: Peer): boolean {
+    return peer.id !== undefined && this.#probation.delete(peer.id)
+  }
+
+  /** Puts a link at the place that its peer asks for. Returns the number that it is sent first. */
+  place(link: ProducerLink, from: StartFrom): number {
+    const { log } = this
+    if (link.cursor !== undefined) {
+      // A dialled link goes on with what has waited for it, unless the peer knows better.
+      if (from === 'now') {
+        this.filterChanged(link)
+        return link.cursor.number
+      }
+      this.#leave(link)
+      link.cursor.release()
+    }
+    const start = this.#startOf(link, from)
+    const view = this.#viewFor(link.prefixes)
+    const cursor = new Cursor(start)
+    link.cursor = cursor
+    if (start < log.next) {
+      const past = view.whole ? view : this.#past(link.prefixes, start)
+      cursor.enter(past, link.conflates || from === 'latest-per-topic', view.whole ? start : 0)
+    }
+    cursor.enter(view, link.conflates)
+    view.links.add(link)
+    link.catchingUp = !link.jumps && !link.conflates && cursor.excess(link.limit) > 0
+    this.arm(link)
+    return start
+  }
+
+  #startOf(link: ProducerLink, from: StartFrom): number {
+    const { log, settings } = this
+    const retained = settings.retention.start(log, this.platform.now())
+    if (from === 'now') return log.next
+    if (from === 'oldest') return retained
+    const known = Math.min(log.start, this.#lastValues.oldest)
+    if (from === 'latest-per-topic') return known
+    if (from.stream !== settings.stream || from.run !== settings.run) return retained
+    return Math.min(log.next, Math.max(from.next, link.conflates ? known : log.start))
+  }
+
+  /** The matches of the past, by one scan of the index. */
+  #past(prefixes: ReadonlySet<string>, start: number): FilteredView {
+    const view = new FilteredView(this.memory, new Set(prefixes))
+    const { log } = this
+    for (const value of this.#lastValues.between(start, log.start, view)) view.push(value.number, value.bytes.length)
+    const wanted = new Map<number, boolean>()
+    for (const slab of log.slabs) {
+      for (let i = Math.max(0, start - slab.first); i < slab.count; i++) {
+        const id = slab.topics[i] as number
+        let wants = wanted.get(id)
+        if (wants === undefined) wanted.set(id, (wants = view.wants(this.topics.at(id).bytes)))
+        if (wants) view.push(slab.first + i, (slab.ends[i] as number) - slab.startOf(i))
+      }
+    }
+    return view
+  }
+
+  linkStarted(link: ProducerLink): void {
+    this.host.started(link)
+    // Its carrier has something to say first.
+    this.platform.defer(() => this.drain(link))
+  }
+
+  linkStopped(link: ProducerLink, reason: Error | undefined): void {
+    this.host.stopped(link, reason)
+  }
+
+  remove(link: ProducerLink, reason: Error | undefined): void {
+    this.links.delete(link)
+    this.#behind.delete(link)
+    this.#unsettled.delete(link)
+    this.#leave(link)
+    if (link.full) this.relieve(link)
+    if (link.peer !== undefined) this.host.stopped(link, reason)
+    if (this.#behind.size === 0) this.#tidy()
+    this.host.progressed()
+  }
+
+  #leave(link: ProducerLink): void {
+    const view = link.cursor?.view
+    if (view === undefined || !view.links.delete(link)) return
+    if (view instanceof FilteredView && view.links.size === 0) this.#interests.retire(view)
+  }
+
+  filterChanged(link: ProducerLink): void {
+    if (link.cursor !== undefined) this.#unsettled.add(link)
+    this.host.filtersChanged()
+  }
+
+  #settle(): void {
+    for (const link of this.#unsettled) {
+      const cursor = link.cursor as Cursor
+      const view = cursor.view
+      const { prefixes } = link
+      if (view instanceof FilteredView && !prefixes.has('') && this.#interests.isPrivate(view, prefixes)) {
+        this.#interests.change(view, prefixes)
+        continue
+      }
+      const next = this.#viewFor(prefixes)
+      if (next === view) continue
+      next.links.add(link)
+      this.#leave(link)
+      cursor.enter(next, link.conflates)
+      this.arm(link)
+    }
+    this.#unsettled.clear()
+  }
+
+  #viewFor(prefixes: ReadonlySet<string>): View {
+    return prefixes.has('') ? this.#whole : this.#interests.view(prefixes)
+  }
+
+  policyFor(link: ProducerLink): Policy {
+    return this.host.policyFor(link)
+  }
+
+  streamStart(next: number): StreamStart {
+    const { stream, run, unacknowledgedBytes } = this.settings
+    return { stream, run, next, oldest: this.log.start, allowance: unacknowledgedBytes }
+  }
+
+  considered(cursor: Cursor): number {
+    return this.log.next - cursor.origin
+  }
+
+  // Limits.
+
+  /** Sets the alarm of the link's view no later than the link needs it. */
+  arm(link: ProducerLink): void {
+    const view = link.cursor?.view
+    if (view === undefined) return
+    const alarm = link.alarm(view)
+    if (alarm === undefined) return
+    view.alarmEnd = Math.min(view.alarmEnd, alarm.end)
+    view.alarmBytes = Math.min(view.alarmBytes, alarm.bytes)
+  }
+
+  #ring(view: View): void {
+    view.alarmEnd = Infinity
+    view.alarmBytes = Infinity
+    for (const link of view.links) {
+      link.checkLimit()
+      this.arm(link)
+    }
+  }
+
+  fill(link: ProducerLink): void {
+    if (link.full) return
+    link.full = true
+    link.fullAt = this.platform.now()
+    this.gates.add(link)
+    if (link.policy.policy === 'backpressure' && link.policy.then !== 'reject') this.watch(link.policy.timeoutMs)
+    this.host.slow(link)
+    this.host.gateChanged()
+  }
+
+  relieve(link: ProducerLink): void {
+    if (!link.full) return
+    link.full = false
+    this.gates.delete(link)
+    this.arm(link)
+    this.host.gateChanged()
+  }
+
+  exhaust(link: ProducerLink): void {
+    link.cut(new FanwireError('BUFFER_FULL', `the backlog for ${link.remote} reached its limit`), 'exhausted')
+  }
+
+  /** Looks after deadlines in `delayMs` at the latest. */
+  watch(delayMs: number): void {
+    const at = this.platform.now() + delayMs
+    if (at >= this.#watchAt) return
+    this.#watch?.cancel()
+    this.#watchAt = at
+    this.#watch = this.platform.timer(delayMs, () => this.#check())
+  }
+
+  #check(): void {
+    this.#watch = undefined
+    this.#watchAt = Infinity
+    const now = this.platform.now()
+    let next = Infinity
+    for (const link of [...this.links]) {
+      const deadline = this.#deadline(link)
+      if (deadline === undefined) continue
+      if (deadline.at > now) next = Math.min(next, deadline.at)
+      else deadline.act()
+    }
+    if (next < Infinity) this.watch(next - now)
+  }
+
+  /** When the patience with a link ends, and what happens then. */
+  #deadline(link: ProducerLink): { at: number; act: () => void } | undefined {
+    const { policy, progressAt } = link
+    const { stallMs } = this.settings
+    if (link.full && policy.policy === 'backpressure' && policy.then !== 'reject') {
+      const at = Math.max(progressAt, link.fullAt) + policy.timeoutMs
+      if (policy.then === 'drop') return { at, act: () => link.giveWay() }
+      return { at, act: () => this.#cutStalled(link, `held the producer back for ${policy.timeoutMs} ms`) }
+    }
+    if (!link.busy) return undefined
+    return { at: progressAt + stallMs, act: () => this.#cutStalled(link, `took no byte for ${stallMs} ms`) }
+  }
+
+  #cutStalled(link: ProducerLink, what: string): void {
+    const id = link.peer?.id
+    if (id !== undefined) {
+      if (this.#probation.size === MOST_ON_PROBATION) this.#probation.clear()
+      this.#probation.add(id)
+    }
+    link.cut(new FanwireError('STALLED', `${link.remote} ${what}`), 'stalled')
+  }
+
+  // The window.
+
+  /** Lets go of everything when nobody is behind, or of what nobody needs. */
+  #tidy(): void {
+    if (this.#behind.size > 0 || this.log.next !== this.#flushed) return
+    if (this.settings.retention.nothing) {
+      this.log.rewind()
+      this.#lastValues.deleteBelow(Infinity)
+      this.#trimViews()
+    }
+  }
+
+  /** Moves the window up to the first message that somebody needs. */
+  #trim(): void {
+    const { log } = this
+    const retained = this.settings.retention.start(log, this.platform.now())
+    let floor = Math.min(this.#flushed, retained)
+    for (const link of this.#behind) {
+      link.applyPolicy()
+      floor = Math.min(floor, link.floor)
+    }
+    while (log.slabs.length > 0 && (log.slabs[0] as Slab).next <= floor) this.#shift()
+    this.#follow()
+  }
+
+  /** Lets the oldest slab leave for lack of memory. False when a link that must not lose anything needs it. */
+  #evict(): boolean {
+    const { log } = this
+    const oldest = log.slabs[0]
+    if (oldest === undefined) {
+      if (this.#lastValues.evict() !== undefined) return true
+      log.pool.trim()
+      return true
+    }
+    let held = false
+    for (const link of [...this.#behind]) {
+      if (link.floor >= oldest.next) continue
+      if (link.gates) {
+        this.fill(link)
+        held = true
+      } else if (link.policy.policy === 'buffer' && link.policy.then === 'disconnect' && !link.jumps) {
+        this.exhaust(link)
+      }
+    }
+    if (held) return false
+    if (log.slabs.includes(oldest)) this.#shift()
+    this.#follow()
+    return true
+  }
+
+  /** The oldest slab leaves the window; what is still the newest of its topic is kept where somebody wants that. */
+  #shift(): void {
+    const oldest = this.log.slabs[0] as Slab
+    let least = this.settings.retention.latest ? 0 : Infinity
+    for (const link of this.#behind) {
+      if (link.cursor?.segments.some((segment) => segment.conflates)) least = Math.min(least, link.cursor.number)
+    }
+    if (least < oldest.next) this.#lastValues.keep(oldest, (id) => this.topics.at(id), least)
+    this.log.shift()
+  }
+
+  /** The window has moved: cursors that it has passed jump, and what only they needed goes. */
+  #follow(): void {
+    const { start } = this.log
+    let conflating = Infinity
+    for (const link of this.#behind) {
+      const cursor = link.cursor as Cursor
+      if (cursor.advance()?.conflates) conflating = Math.min(conflating, cursor.number)
+      else link.drop(cursor.countBelow(start), 'evicted')
+    }
+    if (!this.settings.retention.latest) this.#lastValues.deleteBelow(conflating)
+    this.#trimViews()
+    if (this.log.lingering > this.memory.limit / 4) this.#cutWorst()
+  }
+
+  #trimViews(): void {
+    if (this.#grown.size === 0) return
+    const needed = new Map<View, number>()
+    for (const link of this.#behind) {
+      for (const [segment, from] of (link.cursor as Cursor).held()) {
+        const { view } = segment
+        const least = segment.conflates ? Math.max(from, view.indexOf(this.log.start)) : from
+        needed.set(view, Math.min(least, needed.get(view) ?? Infinity))
+      }
+    }
+    for (const view of this.#grown) {
+      if (view.dirty) continue
+      view.trim(needed.get(view) ?? view.end)
+      if (!needed.has(view)) this.#grown.delete(view)
+    }
+  }
+
+  /** Slabs that the window has left are held by carriers that do not move: the one that stands longest goes. */
+  #cutWorst(): void {
+    let worst: ProducerLink | undefined
+    for (const link of this.links) {
+      if (!link.pinned?.retired) continue
+      if (worst === undefined || link.progressAt < worst.progressAt) worst = link
+    }
+    if (worst !== undefined) this.#cutStalled(worst, 'held memory without progress')
+  }
+
+  close(): void {
+    this.#watch?.cancel()
+    for (const link of [...this.links]) link.close()
+  }
+}

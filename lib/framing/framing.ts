@@ -1,0 +1,26 @@
+/**
+ * How one message stands on the wire, seen by the producer's log. Pure: bytes in, bytes out. The log asks for the size,
+ * makes room, lets the framing write all but the data, and puts the data where the framing says.
+ */
+export interface Framing {
+  /** Ends of one producer whose framings have the same name share one log. */
+  readonly name: string
+  /** The topic's part of the message, made once when the topic is first used. */
+  head(topic: Uint8Array): Uint8Array
+  /** Bytes of the whole framed message. */
+  size(head: Uint8Array, dataSize: number): number
+  /** Writes everything but the data at `at`; returns where the data begins. */
+  write(target: Uint8Array, at: number, head: Uint8Array, dataSize: number): number
+  /** How a peer that counts numbers is told that some will not come. Absent where the wire has no word for it. */
+  readonly skip?: SkipFraming
+}
+
+/** Why numbers will not come: passed over by the link's own filter, or dropped by the producer's policy. */
+export type SkipReason = 'filtered' | 'dropped'
+
+export interface SkipFraming {
+  /** Bytes of one SKIP. */
+  readonly size: number
+  /** Writes a SKIP of `count` numbers at `at`. */
+  write(target: Uint8Array, at: number, count: number, reason: SkipReason): void
+}

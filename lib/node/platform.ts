@@ -1,0 +1,26 @@
+import { randomFillSync } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
+import type { Platform } from '../platform.js'
+
+/** The core's surroundings in Node. */
+export const nodePlatform: Platform = {
+  // Not from Buffer's pool: a slab is long-lived, and the pool's 8 KiB would be pinned by it.
+  allocate: (size) => Buffer.allocUnsafeSlow(size),
+  textSize: (text) => Buffer.byteLength(text),
+  writeText: (target, at, text) => (target as Buffer).utf8Write(text, at),
+  readText: (source, from, to) => (source as Buffer).utf8Slice(from, to),
+  view: (source, from, to) => Buffer.from(source.buffer, source.byteOffset + from, to - from),
+  defer: (callback) => process.nextTick(callback),
+  breathe: () => new Promise((resolve) => setImmediate(resolve)),
+  now: () => performance.now(),
+  timer(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    timer.unref()
+    return { cancel: () => clearTimeout(timer), ref: () => void timer.ref() }
+  },
+  random: (target) => randomFillSync(target),
+  diagnose(name, message) {
+    const found = channel(`fanwire:${name}`)
+    if (found.hasSubscribers) found.publish(message())
+  },
+}

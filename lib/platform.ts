@@ -1,0 +1,33 @@
+/**
+ * What the core needs from its surroundings, injected so that `lib/` runs in Node, in browsers and under a fake clock.
+ * `lib/node/platform.ts` is the one for Node.
+ */
+export interface Platform {
+  /** Memory of `size` bytes whose content is undefined. */
+  allocate(size: number): Uint8Array
+  /** The number of bytes that `text` takes as UTF-8. */
+  textSize(text: string): number
+  /** Writes `text` as UTF-8 at `at`; the caller has made sure that it fits. Returns the bytes written. */
+  writeText(target: Uint8Array, at: number, text: string): number
+  /** Reads UTF-8; what is not UTF-8 becomes U+FFFD. */
+  readText(source: Uint8Array, from: number, to: number): string
+  /** A view on `source[from, to)`: a `Buffer` in Node, a `Uint8Array` elsewhere. */
+  view(source: Uint8Array, from: number, to: number): Uint8Array
+  /** Runs `callback` at the end of this turn, before the next socket event (`process.nextTick`). */
+  defer(callback: () => void): void
+  /** A promise that resolves after timers and sockets have had their turn (`setImmediate`). */
+  breathe(): Promise<void>
+  /** Milliseconds of a clock that never goes back. */
+  now(): number
+  /** Runs `callback` once after `delayMs`. A timer does not keep the process alive unless `ref()` is called. */
+  timer(delayMs: number, callback: () => void): Timer
+  /** Fills `target` with random bytes. */
+  random(target: Uint8Array): Uint8Array
+  /** Publishes to the diagnostics channel `fanwire:<name>` when somebody listens; `message` is made only then. */
+  diagnose(name: string, message: () => object): void
+}
+
+export interface Timer {
+  cancel(): void
+  ref(): void
+}

@@ -1,0 +1,420 @@
+import { byteString } from './bytes.js'
+import { Cursor } from './cursor.js'
+import { FanwireError } from './errors.js'
+import type { Fanout } from './fanout.js'
+import type { DropReason, ProducerLinkLedger } from './ledger.js'
+import { Outstanding } from './outstanding.js'
+import type { CompleteLimit, Policy } from './overflow.js'
+import type { Room } from './reader.js'
+import type { Slab } from './slab.js'
+import type { Carrier, Peer, ProducerPort, StartFrom, StreamStart } from './transport.js'
+import type { View } from './view.js'
+
+/** Subscriptions that one link may hold. */
+const MOST_SUBSCRIPTIONS = 10_000
+const MOST_SUBSCRIPTION_BYTES = 1024 * 1024
+/** How long a peer that was cut off for being slow must keep up before it may hold the producer back again. */
+const PROBATION_MS = 10_000
+
+/** `waiting`: dialled, and not connected at the moment. */
+export type LinkState = 'waiting' | 'starting' | 'open' | 'closed'
+
+/** One destination of a producer. */
+export class ProducerLink implements ProducerPort {
+  state: LinkState
+  peer: Peer | undefined
+  policy: Policy
+  carrier: Carrier | undefined
+  cursor: Cursor | undefined
+  outstanding = new Outstanding(false)
+  /** At its limit, so that `send()` waits or is refused until half of the backlog has left. */
+  full = false
+  /** Reads history, and holds nobody back until it has first been within its limit. */
+  catchingUp = false
+  /** When it last took or acknowledged a byte, or was last idle, in the platform's milliseconds. */
+  progressAt = 0
+  fullAt = 0
+  readonly #dropped: Record<DropReason, number> = {
+    newest: 0,
+    oldest: 0,
+    superseded: 0,
+    evicted: 0,
+    stalled: 0,
+    expired: 0,
+    exhausted: 0,
+  }
+  #busy = false
+  /** What a busy carrier holds. */
+  #pinned: Slab | undefined
+  #prefixes = new Set<string>()
+  #prefixBytes = 0
+  /** Dialled anew: the filter of before holds until the peer says what it wants now. */
+  #inherited = false
+  /** At its limit it went on as a dropping link, at least until this time. */
+  #yieldedUntil: number | undefined
+  #final: ProducerLinkLedger | undefined
+
+  constructor(
+    readonly fanout: Fanout,
+    readonly remote: string,
+    readonly origin: 'accepted' | 'dialled',
+    policy: Policy,
+  ) {
+    this.policy = policy
+    this.state = origin === 'dialled' ? 'waiting' : 'starting'
+  }
+
+  /** An accepted link's prefixes and a dialled link's, one character a byte. */
+  get prefixes(): ReadonlySet<string> {
+    return this.#prefixes
+  }
+
+  /** Whether it is open and has subscribed to `topic`, one character a byte. */
+  wants(topic: string): boolean {
+    if (this.state !== 'open') return false
+    if (this.#prefixes.has('')) return true
+    for (const prefix of this.#prefixes) if (topic.startsWith(prefix)) return true
+    return false
+  }
+
+  get want(): string | undefined {
+    return this.peer?.want
+  }
+
+  get busy(): boolean {
+    return this.#busy
+  }
+
+  /** The slab that its outstanding write stands in. */
+  get pinned(): Slab | undefined {
+    return this.#pinned
+  }
+
+  get midMessage(): boolean {
+    return this.cursor?.partial !== undefined
+  }
+
+  get limit(): CompleteLimit {
+    return this.policy.limit
+  }
+
+  get conflates(): boolean {
+    return this.policy.policy === 'drop' && this.policy.keep === 'latest-per-topic'
+  }
+
+  /** Keeps the newest that fit its limit, and loses the rest when it is next looked at. */
+  get jumps(): boolean {
+    return this.#yieldedUntil !== undefined || (this.policy.policy === 'drop' && this.policy.keep === 'newest')
+  }
+
+  /** At its limit it stops `send()`. */
+  get gates(): boolean {
+    const { policy } = this
+    if (this.#yieldedUntil !== undefined || this.catchingUp) return false
+    return policy.policy === 'backpressure' || (policy.policy === 'buffer' && policy.then === 'refuse')
+  }
+
+  /** The lowest number that must stay in the window for this link. */
+  get floor(): number {
+    const { cursor } = this
+    return cursor === undefined || this.conflates || this.catchingUp ? Infinity : cursor.nextWaiting
+  }
+
+  // The port: what the transport says.
+
+  connected(carrier: Carrier, peer: Peer): void {
+    if (this.state === 'closed') return
+    this.carrier = carrier
+    this.peer = peer
+    this.state = 'starting'
+    this.#inherited = this.cursor !== undefined
+    this.outstanding = new Outstanding(peer.acknowledges)
+    this.policy = this.fanout.policyFor(this)
+    this.#yieldedUntil = this.fanout.onProbation(peer) ? this.fanout.now() + PROBATION_MS : undefined
+  }
+
+  subscribe(prefix: Uint8Array): void {
+    if (this.state === 'closed') return
+    this.#disinherit()
+    const text = byteString(prefix, 0, prefix.length)
+    if (this.#prefixes.has(text)) return
+    if (this.#prefixes.size === MOST_SUBSCRIPTIONS || this.#prefixBytes + text.length > MOST_SUBSCRIPTION_BYTES) {
+      throw new FanwireError(
+        'BAD_PEER',
+        `peer has more than ${MOST_SUBSCRIPTIONS} subscriptions, or more than ${MOST_SUBSCRIPTION_BYTES} bytes of them`,
+      )
+    }
+    this.#prefixes.add(text)
+    this.#prefixBytes += text.length
+    this.fanout.filterChanged(this)
+  }
+
+  unsubscribe(prefix: Uint8Array): void {
+    if (this.state === 'closed') return
+    this.#disinherit()
+    const text = byteString(prefix, 0, prefix.length)
+    if (!this.#prefixes.delete(text)) return
+    this.#prefixBytes -= text.length
+    this.fanout.filterChanged(this)
+  }
+
+  #disinherit(): void {
+    if (!this.#inherited) return
+    this.#inherited = false
+    this.#prefixes.clear()
+    this.#prefixBytes = 0
+  }
+
+  start(from: StartFrom): StreamStart {
+    if (this.state === 'closed') return this.fanout.streamStart(this.fanout.log.next)
+    this.state = 'open'
+    this.progressAt = this.fanout.now()
+    const first = this.fanout.place(this, from)
+    this.fanout.linkStarted(this)
+    return this.fanout.streamStart(first)
+  }
+
+  taken(): void {
+    if (!this.#busy) return
+    this.#busy = false
+    this.#unpin()
+    this.outstanding.taken(this.midMessage)
+    this.progressed()
+    this.fanout.drain(this)
+  }
+
+  progressed(): void {
+    this.progressAt = this.fanout.now()
+  }
+
+  acknowledged(messages: number): void {
+    if (this.state !== 'open') return
+    this.outstanding.acknowledge(messages)
+    this.progressed()
+    this.fanout.drain(this)
+  }
+
+  checkpoint(): number | undefined {
+    const { cursor } = this
+    if (cursor === undefined || this.state !== 'open' || this.#busy) return undefined
+    this.drain()
+    if (this.#busy || this.midMessage || this.carrier === undefined) return undefined
+    if (cursor.waiting === 0 && !cursor.deaf) {
+      cursor.passTo(this.fanout.log.next)
+      if (this.peer?.kind === 'fanwire' && this.fanout.reader.cutSkips(cursor)) this.#write()
+    }
+    return this.#busy ? undefined : cursor.number - cursor.owedFiltered - cursor.owedDropped
+  }
+
+  disconnected(reason: Error | undefined): void {
+    if (this.state === 'closed') return
+    if (this.origin === 'accepted') {
+      this.end(reason)
+      return
+    }
+    this.#detach()
+    const started = this.state === 'open'
+    this.state = 'waiting'
+    if (started) this.fanout.linkStopped(this, reason)
+    // A ledger is per connection: what still waits is considered anew.
+    this.cursor?.rebase()
+    this.outstanding = new Outstanding(false)
+    this.#clearDropped()
+  }
+
+  end(reason: Error | undefined): void {
+    if (this.state === 'closed') return
+    this.#detach()
+    this.state = 'closed'
+    this.#final = this.ledger()
+    this.fanout.remove(this, reason)
+    this.cursor?.release()
+  }
+
+  #detach(): void {
+    this.#busy = false
+    this.#unpin()
+    if (this.cursor !== undefined) this.fanout.reader.abandon(this.cursor)
+    this.carrier = undefined
+  }
+
+  #unpin(): void {
+    if (this.#pinned !== undefined) this.fanout.log.unpin(this.#pinned)
+    this.#pinned = undefined
+  }
+
+  // What the core does with it.
+
+  /** Cuts the connection, and for good: a dialled link is not dialled again. */
+  close(reason?: Error): void {
+    const { carrier } = this
+    this.end(reason)
+    carrier?.close(reason)
+  }
+
+  /** Cuts the connection for what the peer failed to do. A dialled link goes on dialling. */
+  cut(reason: FanwireError, drop: DropReason): void {
+    const { carrier, cursor } = this
+    if (cursor !== undefined) this.drop(cursor.waiting, drop)
+    if (this.full) this.fanout.relieve(this)
+    if (this.origin === 'accepted') this.end(reason)
+    else this.disconnected(reason)
+    carrier?.close(reason)
+  }
+
+  /** Hands the carrier what waits, as much as it takes. */
+  drain(): void {
+    const { cursor } = this
+    if (cursor === undefined) return
+    this.applyPolicy()
+    const { reader } = this.fanout
+    while (!this.#busy && this.carrier !== undefined && this.state === 'open') {
+      const before = cursor.superseded
+      const found = reader.cut(cursor, this.#room(this.carrier))
+      if (cursor.superseded !== before) this.#count('superseded', cursor.superseded - before)
+      if (!found) break
+      this.#write()
+    }
+    if (this.full && this.#relieved) this.fanout.relieve(this)
+    else if (this.#yieldedUntil !== undefined) this.#recover()
+    if (this.catchingUp && !this.#over(this.limit.messages, this.limit.bytes)) this.catchingUp = false
+  }
+
+  #write(): void {
+    const { bytes, first, begun, count, slab } = this.fanout.reader
+    const carrier = this.carrier as Carrier
+    this.#pinned = slab
+    if (slab !== undefined && carrier.shares === true) slab.shared = true
+    this.outstanding.gave(begun, begun + count > 0 || this.midMessage ? bytes.length : 0)
+    this.#busy = true
+    const answer = carrier.write(bytes, first, count)
+    // The carrier may have closed the link meanwhile.
+    if (!this.#busy) return
+    if (answer === 'busy') {
+      this.fanout.watch(this.fanout.settings.stallMs)
+      return
+    }
+    this.#busy = false
+    this.#unpin()
+    this.outstanding.taken(this.midMessage)
+    this.progressAt = this.fanout.flushedAt
+  }
+
+  #room(carrier: Carrier): Room {
+    const { bytes, messages } = carrier.maxRun
+    const { acknowledges, openBytes } = this.outstanding
+    return {
+      bytes,
+      messages,
+      allowance: acknowledges ? this.fanout.settings.unacknowledgedBytes - openBytes : Infinity,
+      idle: openBytes === 0,
+      counted: this.peer?.kind === 'fanwire',
+    }
+  }
+
+  /** Does what its policy says of what waits: jumps, or listens again. */
+  applyPolicy(): void {
+    const { cursor } = this
+    if (cursor === undefined) return
+    if (this.jumps && !this.catchingUp) {
+      const excess = cursor.excess(this.limit)
+      if (excess > 0 && this.#yieldedUntil !== undefined) this.#yield()
+      this.drop(excess, 'newest')
+    } else if (cursor.deaf && !this.#over(this.limit.messages / 2, this.limit.bytes / 2)) {
+      this.#count('oldest', cursor.listen())
+    }
+  }
+
+  /** Drops the oldest `count` that wait. */
+  drop(count: number, reason: DropReason): void {
+    if (count <= 0) return
+    this.cursor?.drop(count)
+    this.#count(reason, count)
+  }
+
+  #count(reason: DropReason, count: number): void {
+    if (count === 0) return
+    this.#dropped[reason] += count
+    this.fanout.host.dropped(this, reason, count)
+  }
+
+  /** Where the alarm of its view must stand for it; `Infinity` for links that need none. */
+  alarm(view: View): { end: number; bytes: number } | undefined {
+    const { cursor } = this
+    if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full) return undefined
+    return {
+      end: view.end + this.limit.messages - cursor.waiting,
+      bytes: view.bytes + this.limit.bytes - cursor.waitingBytes,
+    }
+  }
+
+  /** Called when its view's alarm rings: at the limit the policy decides. */
+  checkLimit(): void {
+    const { policy, cursor } = this
+    if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full) return
+    if (this.catchingUp || !this.#over(this.limit.messages - 1, this.limit.bytes - 1)) return
+    if (policy.policy === 'drop') cursor.stopListening()
+    else if (this.gates) this.fanout.fill(this)
+    else if (policy.policy === 'buffer' && policy.then === 'drop') this.#yield()
+    else this.fanout.exhaust(this)
+  }
+
+  /** Goes on as a link that drops, until it has kept within half of its limit for a while. */
+  #yield(): void {
+    this.#yieldedUntil = this.fanout.now() + PROBATION_MS
+  }
+
+  #recover(): void {
+    if (!this.#relieved || this.fanout.now() < (this.#yieldedUntil as number)) return
+    this.#yieldedUntil = undefined
+    this.fanout.arm(this)
+  }
+
+  /** The deadline of its backpressure has passed: it no longer holds the producer back. */
+  giveWay(): void {
+    this.#yield()
+    this.fanout.relieve(this)
+    this.applyPolicy()
+  }
+
+  get #relieved(): boolean {
+    const { cursor } = this
+    if (cursor === undefined || cursor.waiting === 0) return true
+    return this.fanout.hasRoom && !this.#over(this.limit.messages / 2, this.limit.bytes / 2)
+  }
+
+  #over(messages: number, bytes: number): boolean {
+    const { cursor } = this
+    if (cursor === undefined) return false
+    const { waiting } = cursor
+    return waiting > messages || (waiting > 0 && cursor.waitingBytes > bytes)
+  }
+
+  #clearDropped(): void {
+    for (const reason of Object.keys(this.#dropped) as DropReason[]) this.#dropped[reason] = 0
+  }
+
+  ledger(): ProducerLinkLedger {
+    if (this.#final !== undefined) return this.#final
+    const { cursor, outstanding } = this
+    if (cursor === undefined) {
+      return { considered: 0, filtered: 0, dropped: { ...this.#dropped }, waiting: 0, inFlight: 0, handed: 0 }
+    }
+    const considered = this.fanout.considered(cursor)
+    const excess = this.jumps && !this.catchingUp ? cursor.excess(this.limit) : 0
+    return {
+      considered,
+      filtered: considered - cursor.matched,
+      dropped: {
+        ...this.#dropped,
+        newest: this.#dropped.newest + excess,
+        oldest: this.#dropped.oldest + cursor.deafDropped,
+      },
+      waiting: cursor.waiting - excess,
+      inFlight: outstanding.inFlight,
+      handed: outstanding.handed,
+      acknowledged: outstanding.acknowledges ? outstanding.acknowledged : undefined,
+      unknown: this.state === 'closed' ? outstanding.unknown : undefined,
+    }
+  }
+}

@@ -1,0 +1,546 @@
+import { byteString } from './bytes.js'
+import type { Codec } from './codec.js'
+import { DropNotices } from './drop-notices.js'
+import { Emitter } from './emitter.js'
+import { FanwireError } from './errors.js'
+import { Fanout, type FanoutHost, type FanoutSettings } from './fanout.js'
+import { FlushWaiter } from './flush-waiter.js'
+import type { Framing } from './framing/framing.js'
+import type { DropReason, ProducerLedger, ProducerLinkLedger } from './ledger.js'
+import { Memory } from './memory.js'
+import type { Policy } from './overflow.js'
+import type { Platform } from './platform.js'
+import type { LinkState, ProducerLink } from './producer-link.js'
+import { SLAB_BYTES } from './slab.js'
+import type { Fault, ProducerEnd, StoreEnd } from './transport.js'
+import { until } from './until.js'
+import { type Waiting, WaitingRoom } from './waiting-room.js'
+
+/** One destination, as the application sees it. */
+export interface Link {
+  readonly remote: string
+  readonly origin: 'accepted' | 'dialled'
+  readonly state: LinkState
+  /** Who is there; undefined until the handshake is done. */
+  readonly peer: { readonly kind: 'fanwire' | 'foreign'; readonly id?: string; readonly user?: string } | undefined
+  /** The overflow policy that the consumer asked for, in the compact form. */
+  readonly want: string | undefined
+  readonly policy: Policy
+  /** What became of every message of the present connection, or of the last one once the link is closed. */
+  ledger(): ProducerLinkLedger
+  /** Closes the link for good; a dialled one is not dialled again. */
+  close(reason?: Error): void
+}
+
+/** Messages that a link did not get because of its policy. */
+export interface Drop {
+  readonly link: Link
+  readonly reason: DropReason
+  readonly count: number
+}
+
+/** A send that nobody got. */
+export interface Refusal {
+  readonly link: undefined
+  readonly reason: 'refused'
+  readonly count: number
+  /** Why the last of them was refused. */
+  readonly cause: unknown
+}
+
+export type ProducerEvents = {
+  /** A destination is connected and takes messages. */
+  link: [link: Link]
+  /** A destination is no longer connected. */
+  unlink: [link: Link, reason: Error | undefined]
+  /** Messages were dropped or refused: at most once a second for each link. */
+  drop: [drop: Drop | Refusal]
+  /** A link has reached its limit and holds `send()` back. */
+  slow: [link: Link]
+  /** A peer or the system did something wrong; it cost at most one link. */
+  fault: [fault: Fault]
+}
+
+export interface ProducerStats extends ProducerLedger {
+  readonly stream: string
+  /** The number of the next message. */
+  readonly next: number
+  readonly memory: { readonly used: number; readonly limit: number }
+  readonly links: readonly (LinkDescription & ProducerLinkLedger)[]
+}
+
+export interface LinkDescription {
+  readonly remote: string
+  readonly kind: 'fanwire' | 'foreign' | undefined
+  readonly state: LinkState
+}
+
+/** Complete options of a producer, behind the door. */
+export interface ProducerSettings extends Omit<FanoutSettings, 'run'> {
+  readonly overflow: (link: Link) => Policy
+  readonly memoryBytes: number
+  readonly maxMessageBytes: number
+  readonly codec: Codec<never> | undefined
+}
+
+export interface SendOptions {
+  /** Ends the wait of this call; the message was then sent to nobody. */
+  readonly signal?: AbortSignal
+}
+
+export interface CloseOptions {
+  /** Milliseconds to hand out what waits, before it is given up. @default 5_000 */
+  readonly drainMs?: number
+}
+
+export interface LinkedOptions {
+  /** Counts only links that have subscribed to this topic, or to a prefix of it. */
+  readonly topic?: string
+  /** How many links to wait for. @default 1 */
+  readonly count?: number
+  readonly signal?: AbortSignal
+}
+
+const SENT = Promise.resolve()
+
+/** Sends messages to all who want them. Made by `createProducer`. */
+export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> implements FanoutHost, AsyncDisposable {
+  readonly stream: string
+  readonly #memory: Memory
+  readonly #room: WaitingRoom
+  readonly #fanouts: Fanout[] = []
+  readonly #stores: StoreEnd[] = []
+  readonly #ends: ProducerEnd[] = []
+  readonly #drops: DropNotices<ProducerLink | undefined, DropReason | 'refused'>
+  readonly #run: number
+  #lastRefusal: unknown
+  #next = 1
+  #offered = 0
+  #refused = 0
+  #unheard = 0
+  #state: 'open' | 'draining' | 'closed' = 'open'
+  /** Set when `send()` must look twice: something waits, is full or is closed. */
+  #gated = false
+  #scheduled = false
+  #pumping = false
+  #closing: Promise<ProducerStats> | undefined
+  readonly #checks = new Set<() => void>()
+  readonly #flush = (): void => {
+    this.#scheduled = false
+    for (const fanout of this.#fanouts) fanout.flush()
+  }
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly settings: ProducerSettings,
+  ) {
+    super()
+    this.stream = settings.stream
+    this.#memory = new Memory(settings.memoryBytes)
+    this.#room = new WaitingRoom(this.#memory)
+    const bits = new DataView(platform.random(new Uint8Array(8)).buffer)
+    this.#run = bits.getUint16(0) * 2 ** 32 + bits.getUint32(4)
+    this.#drops = new DropNotices(platform, (link, reason, count) => this.#announce(link, reason, count))
+  }
+
+  /** The log for a framing: called while ends are being opened, before the first message. */
+  log(framing: Framing): Fanout {
+    let fanout = this.#fanouts.find(({ log }) => log.framing.name === framing.name)
+    if (fanout === undefined) {
+      fanout = new Fanout(this.platform, this.#memory, framing, { ...this.settings, run: this.#run }, this, this.#next)
+      this.#fanouts.push(fanout)
+    }
+    return fanout
+  }
+
+  attach(end: ProducerEnd): void {
+    this.#ends.push(end)
+    if (end.kind === 'store') this.#stores.push(end)
+  }
+
+  /** The addresses in use, real ports included. */
+  get urls(): readonly string[] {
+    return this.#ends.flatMap(({ urls }) => urls)
+  }
+
+  /** All links: connected ones, and dialled ones whether connected or not. */
+  get links(): readonly Link[] {
+    return this.#allLinks()
+  }
+
+  #allLinks(): ProducerLink[] {
+    return this.#fanouts.flatMap(({ links }) => [...links])
+  }
+
+  /**
+   * Sends one message to every link that wants it. Resolves once it is in the log, at once unless a link's policy makes
+   * the caller wait; rejects when nobody got it, and then it took no number. A rejection that nobody looks at does not
+   * end the process: it is counted as `refused` and announced by a `drop` event.
+   *
+   * @throws {FanwireError} (as rejection) `BAD_TOPIC`, `BAD_VALUE`, `TOO_LONG`, `BUFFER_FULL`, `TIMEOUT`, `CLOSED`, or
+   *   the signal's reason
+   */
+  send(topic: string, value: T, options?: SendOptions): Promise<void> {
+    try {
+      if (this.#gated || options !== undefined) return this.#sendSlowly(topic, value, options?.signal)
+      const data = this.#encode(value)
+      if (!this.#publish(topic, data)) return this.#wait(topic, data, undefined)
+    } catch (error) {
+      return this.#refuse(error)
+    }
+    return this.#stores.length > 0 ? this.#stored(topic, value) : this.#sent()
+  }
+
+  /**
+   * Sends without ever waiting. `'full'`: nobody got it, since a link holds the producer back.
+   *
+   * @throws {FanwireError} `BAD_TOPIC`, `BAD_VALUE`, `TOO_LONG`
+   */
+  trySend(topic: string, value: T): 'sent' | 'full' | 'closed' {
+    if (this.#state !== 'open') {
+      this.#countRefusal(undefined)
+      return 'closed'
+    }
+    const data = this.#encode(value)
+    if (this.#gated || !this.#publish(topic, data)) {
+      this.#countRefusal(undefined)
+      return 'full'
+    }
+    if (this.#stores.length > 0) void this.#stored(topic, value)
+    else void this.#sent()
+    return 'sent'
+  }
+
+  /** Whether a connected link wants `topic`. */
+  hasSubscribers(topic: string): boolean {
+    const bytes = this.#bytesOf(topic)
+    return this.#allLinks().some((link) => link.wants(bytes))
+  }
+
+  /**
+   * Resolves once `count` links are connected, and have subscribed to `topic` where one is given: the end of the
+   * slow-joiner problem.
+   *
+   * @throws {FanwireError} `CLOSED`, or the signal's reason
+   */
+  async linked({ topic, count = 1, signal }: LinkedOptions = {}): Promise<void> {
+    const bytes = topic === undefined ? undefined : this.#bytesOf(topic)
+    const counts = (link: ProducerLink) => (bytes === undefined ? link.state === 'open' : link.wants(bytes))
+    await this.#until(() => this.#allLinks().filter(counts).length >= count, signal)
+  }
+
+  /**
+   * Resolves once everything sent so far is handed to the links, and acknowledged where peers do so, or dropped.
+   *
+   * @throws {FanwireError} `CLOSED`, or the signal's reason
+   */
+  async flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.#until(() => this.#room.size === 0, signal)
+    this.#flush()
+    const waiter = new FlushWaiter(this.#allLinks())
+    await Promise.all([this.#until(() => waiter.done, signal), ...this.#stores.map((store) => store.flush(signal))])
+  }
+
+  /** Exact counts, at this moment. */
+  stats(): ProducerStats {
+    return this.#statsOf(this.#allLinks())
+  }
+
+  #statsOf(links: readonly ProducerLink[]): ProducerStats {
+    const accepted = this.#next - 1
+    return {
+      stream: this.stream,
+      next: this.#next,
+      // Calls that wait are not settled yet.
+      offered: accepted + this.#refused,
+      accepted,
+      refused: this.#refused,
+      unheard: this.#unheard,
+      memory: { used: this.#memory.used, limit: this.#memory.limit },
+      links: links.map((link) => ({
+        remote: link.remote,
+        kind: link.peer?.kind,
+        state: link.state,
+        ...link.ledger(),
+      })),
+    }
+  }
+
+  /**
+   * Takes nothing more, hands out what waits for at most `drainMs`, closes all links and ends. Returns the final ledger.
+   * A second call returns the same promise.
+   */
+  close({ drainMs = 5_000 }: CloseOptions = {}): Promise<ProducerStats> {
+    this.#closing ??= this.#close(drainMs)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Lets the process end although the producer is open. */
+  unref(): this {
+    for (const end of this.#ends) end.unref?.()
+    return this
+  }
+
+  async #close(drainMs: number): Promise<ProducerStats> {
+    this.#state = 'draining'
+    this.#gated = true
+    if (drainMs > 0) {
+      const patience = new AbortController()
+      const timer = this.platform.timer(drainMs, () => patience.abort())
+      timer.ref()
+      await this.flush({ signal: patience.signal }).catch(() => undefined)
+      timer.cancel()
+    }
+    this.#state = 'closed'
+    this.#room.empty(closed)
+    const links = this.#allLinks()
+    for (const fanout of this.#fanouts) fanout.close()
+    await Promise.all(this.#ends.map((end) => end.close()))
+    for (const check of [...this.#checks]) check()
+    this.#drops.close()
+    return this.#statsOf(links)
+  }
+
+  // Sending.
+
+  #encode(value: T): string | Uint8Array {
+    const { codec } = this.settings
+    const data: unknown = codec === undefined ? value : codec.encode(value as never)
+    if (typeof data === 'string' || data instanceof Uint8Array) return data
+    throw new FanwireError(
+      'BAD_VALUE',
+      `data must be a string or a Uint8Array, got ${data === null ? 'null' : typeof data}; for other values pass a codec`,
+    )
+  }
+
+  /** Puts a message into every log. False when a link that may not be dropped from holds the memory. */
+  #publish(text: string, data: string | Uint8Array): boolean {
+    const dataSize = typeof data === 'string' ? this.platform.textSize(data) : data.length
+    const fanouts = this.#fanouts
+    for (let i = 0; i < fanouts.length; i++) {
+      const fanout = fanouts[i] as Fanout
+      const topic = fanout.topic(text)
+      if (dataSize + topic.bytes.length > this.settings.maxMessageBytes) this.#tooLong(dataSize + topic.bytes.length)
+      if (!fanout.reserve(fanout.log.framing.size(topic.head, dataSize))) return false
+    }
+    let heard = false
+    for (let i = 0; i < fanouts.length; i++) {
+      const fanout = fanouts[i] as Fanout
+      const topic = fanout.topic(text)
+      fanout.publish(topic, data, dataSize, fanout.log.framing.size(topic.head, dataSize))
+      heard ||= fanout.links.size > 0
+    }
+    if (!heard && this.#stores.length === 0) this.#unheard++
+    this.#next++
+    return true
+  }
+
+  #tooLong(size: number): never {
+    const most = this.settings.maxMessageBytes
+    throw new FanwireError('TOO_LONG', `a message of ${size} bytes of topic and data is above maxMessageBytes, ${most}`)
+  }
+
+  /** Sees to it that what was published leaves. The promise resolves late when the sockets need a turn of their own. */
+  #sent(): Promise<void> {
+    if (!this.#scheduled) {
+      this.#scheduled = true
+      this.platform.defer(this.#flush)
+    }
+    const fanouts = this.#fanouts
+    for (let i = 0; i < fanouts.length; i++) {
+      const fanout = fanouts[i] as Fanout
+      if (fanout.unflushed < SLAB_BYTES) continue
+      fanout.flush()
+      return this.platform.breathe()
+    }
+    return SENT
+  }
+
+  async #stored(topic: string, value: T): Promise<void> {
+    const data = this.#encode(value)
+    const bytes = typeof data === 'string' ? this.#bytes(data) : data
+    const number = this.#next - 1
+    await Promise.all([this.#sent(), ...this.#stores.map((store) => store.append(topic, bytes, number))])
+  }
+
+  #sendSlowly(topic: string, value: T, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#state !== 'open') throw closed()
+    signal?.throwIfAborted()
+    const data = this.#encode(value)
+    if (!this.#gated && this.#publish(topic, data)) {
+      return this.#stores.length > 0 ? this.#stored(topic, value) : this.#sent()
+    }
+    return this.#wait(topic, data, signal)
+  }
+
+  /** Waits until the links that hold the producer back have room. */
+  #wait(topic: string, data: string | Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const gates = this.#fanouts.flatMap((fanout) => [...fanout.gates])
+    const refusing = gates.find(({ policy }) => policy.policy === 'buffer')
+    if (refusing !== undefined) {
+      throw new FanwireError('BUFFER_FULL', `the backlog for ${refusing.remote} is at its limit; nobody got the message`)
+    }
+    for (const fanout of this.#fanouts) {
+      const entry = fanout.topic(topic)
+      const size = entry.bytes.length + (typeof data === 'string' ? this.platform.textSize(data) : data.length)
+      if (size > this.settings.maxMessageBytes) this.#tooLong(size)
+    }
+    const timeouts = gates.map(({ policy }) =>
+      policy.policy === 'backpressure' && policy.then === 'reject' ? policy.timeoutMs : Infinity,
+    )
+    const timeoutMs = Math.min(...timeouts)
+    const waiting: Waiting = {
+      topic,
+      data: typeof data === 'string' ? this.#bytes(data) : data.slice(),
+      resolve: () => undefined,
+      reject: () => undefined,
+    }
+    this.#room.enter(waiting)
+    const giveUp = (reason: unknown) => {
+      if (!this.#room.leave(waiting)) return
+      waiting.reject(reason)
+      this.#updateGate()
+    }
+    const abort = () => giveUp(signal?.reason)
+    const expire = () =>
+      giveUp(new FanwireError('TIMEOUT', `send() waited ${timeoutMs} ms for a slow link; nobody got the message`))
+    const timer = timeoutMs < Infinity ? this.platform.timer(timeoutMs, expire) : undefined
+    timer?.ref()
+    signal?.addEventListener('abort', abort)
+    const settle = () => {
+      timer?.cancel()
+      signal?.removeEventListener('abort', abort)
+    }
+    const promise = new Promise<void>((resolve, reject) => {
+      waiting.resolve = () => {
+        settle()
+        resolve()
+      }
+      waiting.reject = (reason) => {
+        settle()
+        this.#countRefusal(reason)
+        reject(reason)
+      }
+    })
+    promise.catch(() => undefined)
+    this.#updateGate()
+    return promise
+  }
+
+  /** Lets those in that wait, in their order, as long as no link holds them back. */
+  #pump(): void {
+    this.#pumping = false
+    for (let waiting = this.#room.first; waiting !== undefined && !this.#held; waiting = this.#room.first) {
+      this.#room.leave(waiting)
+      if (!this.#publish(waiting.topic, waiting.data)) {
+        this.#room.putBack(waiting)
+        break
+      }
+      if (this.#stores.length > 0) this.#stored(waiting.topic, waiting.data as T).then(waiting.resolve, waiting.reject)
+      else void this.#sent().then(waiting.resolve)
+    }
+    this.#updateGate()
+    this.progressed()
+  }
+
+  /** A link is at its limit. */
+  get #held(): boolean {
+    return this.#fanouts.some(({ gates }) => gates.size > 0)
+  }
+
+  #updateGate(): void {
+    this.#gated = this.#state !== 'open' || this.#room.size > 0 || this.#held
+    if (this.#room.size === 0 || this.#held || this.#pumping) return
+    this.#pumping = true
+    this.platform.defer(() => this.#pump())
+  }
+
+  #refuse(error: unknown): Promise<never> {
+    this.#countRefusal(error)
+    const promise = Promise.reject(error)
+    promise.catch(() => undefined)
+    return promise
+  }
+
+  #countRefusal(cause: unknown): void {
+    this.#refused++
+    this.#lastRefusal = cause
+    this.#drops.add(undefined, 'refused', 1)
+  }
+
+  #announce(link: ProducerLink | undefined, reason: DropReason | 'refused', count: number): void {
+    const drop: Drop | Refusal =
+      link === undefined || reason === 'refused'
+        ? { link: undefined, reason: 'refused', count, cause: this.#lastRefusal }
+        : { link, reason, count }
+    this.emit('drop', drop)
+    this.platform.diagnose('drop', () => ({ producer: this, ...drop }))
+  }
+
+  #bytesOf(topic: string): string {
+    const bytes = this.#bytes(topic)
+    return byteString(bytes, 0, bytes.length)
+  }
+
+  #bytes(text: string): Uint8Array {
+    const bytes = this.platform.allocate(this.platform.textSize(text))
+    this.platform.writeText(bytes, 0, text)
+    return bytes
+  }
+
+  /** Resolves once `holds` does; it is asked again whenever a link has changed. */
+  #until(holds: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+    return until(this.#checks, holds, () => this.#state === 'closed', signal)
+  }
+
+  // What the fanouts tell.
+
+  policyFor(link: ProducerLink): Policy {
+    return this.settings.overflow(link)
+  }
+
+  dropped(link: ProducerLink, reason: DropReason, count: number): void {
+    this.#drops.add(link, reason, count)
+  }
+
+  started(link: ProducerLink): void {
+    this.emit('link', link)
+    this.platform.diagnose('link', () => ({ producer: this, link }))
+    this.progressed()
+  }
+
+  stopped(link: ProducerLink, reason: Error | undefined): void {
+    this.emit('unlink', link, reason)
+    this.platform.diagnose('unlink', () => ({ producer: this, link, reason }))
+  }
+
+  filtersChanged(): void {
+    this.progressed()
+  }
+
+  slow(link: ProducerLink): void {
+    this.emit('slow', link)
+    this.platform.diagnose('slow', () => ({ producer: this, link }))
+  }
+
+  fault(fault: Fault): void {
+    this.emit('fault', fault)
+    this.platform.diagnose('fault', () => ({ producer: this, ...fault }))
+  }
+
+  gateChanged(): void {
+    this.#updateGate()
+  }
+
+  progressed(): void {
+    if (this.#checks.size > 0) for (const check of [...this.#checks]) check()
+  }
+}
+
+function closed(): FanwireError {
+  return new FanwireError('CLOSED', 'the producer is closed')
+}

@@ -1,0 +1,144 @@
+import type { Memory } from './memory.js'
+import type { Platform } from './platform.js'
+
+/** The size of a slab. Larger ones were barely faster, smaller ones clearly slower: see `bench/`. */
+export const SLAB_BYTES = 256 * 1024
+/** The first slab, and one that follows a pause: an idle producer is small. */
+const SMALL_SLAB_BYTES = 16 * 1024
+/** What a slab's index costs for each message: its end and its topic. */
+const INDEX_BYTES = 8
+
+/** A piece of memory that the log fills once, from front to back, with whole framed messages. */
+export class Slab {
+  /** The number of the first message. */
+  first = 0
+  /** How many messages it holds. */
+  count = 0
+  /** Bytes written. */
+  used = 0
+  /** Bytes that the log had taken before the first message of this slab. */
+  origin = 0
+  /** When its last message came, in the platform's milliseconds; set when the next slab is opened. */
+  closedAt = Infinity
+  /** Carriers that have not done with a part of it. */
+  pins = 0
+  /** An application may hold views of it: it must never be written again. */
+  shared = false
+  /** Left the window; only pins keep it. */
+  retired = false
+  /** Where each message ends, in bytes from the slab's start. */
+  ends: Uint32Array
+  /** The id of each message's topic. */
+  topics: Uint32Array
+
+  constructor(readonly bytes: Uint8Array) {
+    const capacity = Math.max(64, bytes.length >> 6)
+    this.ends = new Uint32Array(capacity)
+    this.topics = new Uint32Array(capacity)
+  }
+
+  /** What it counts for against the memory bound. */
+  get cost(): number {
+    return this.bytes.length + this.ends.length * INDEX_BYTES
+  }
+
+  /** One past the number of the last message. */
+  get next(): number {
+    return this.first + this.count
+  }
+
+  /** Where message `index` begins. */
+  startOf(index: number): number {
+    return index === 0 ? 0 : (this.ends[index - 1] as number)
+  }
+
+  /** The largest `index` up to `count` such that everything before message `index` ends within `limit` bytes. */
+  indexWithin(limit: number): number {
+    let low = 0
+    let high = this.count
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if ((this.ends[middle - 1] as number) <= limit) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  reset(first: number, origin: number): void {
+    this.first = first
+    this.origin = origin
+    this.count = 0
+    this.used = 0
+    this.closedAt = Infinity
+    this.retired = false
+  }
+}
+
+/** Hands out slabs and takes them back; the one place that charges them to the memory bound. */
+export class SlabPool {
+  #spare: Slab | undefined
+  #grown = false
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly memory: Memory,
+  ) {}
+
+  /** What taking a slab for a message of `size` bytes would add to the memory in use. */
+  costOf(size: number): number {
+    const bytes = this.#sizeFor(size)
+    return bytes === SLAB_BYTES && this.#spare !== undefined ? 0 : bytes + Math.max(64, bytes >> 6) * INDEX_BYTES
+  }
+
+  /** A slab with room for a message of `size` bytes. One above a quarter of a slab gets a slab of its own. */
+  take(size: number): Slab {
+    const bytes = this.#sizeFor(size)
+    if (bytes === SLAB_BYTES) return this.takeWhole()
+    // A slab of its own is followed by a small one, so that a lone large message does not cost two large slabs.
+    this.#grown = bytes === SMALL_SLAB_BYTES
+    const slab = new Slab(this.platform.allocate(bytes))
+    this.memory.used += slab.cost
+    return slab
+  }
+
+  /** A slab of the full size, whatever it is for. */
+  takeWhole(): Slab {
+    const spare = this.#spare
+    this.#spare = undefined
+    if (spare !== undefined) return spare
+    const slab = new Slab(this.platform.allocate(SLAB_BYTES))
+    this.memory.used += slab.cost
+    return slab
+  }
+
+  #sizeFor(size: number): number {
+    if (size > SLAB_BYTES >> 2) return size
+    if (!this.#grown && size <= SMALL_SLAB_BYTES) return SMALL_SLAB_BYTES
+    return SLAB_BYTES
+  }
+
+  /** Makes the index of `slab` larger; messages are smaller than was guessed. */
+  growIndex(slab: Slab): void {
+    const before = slab.cost
+    const ends = new Uint32Array(slab.ends.length * 2)
+    const topics = new Uint32Array(slab.topics.length * 2)
+    ends.set(slab.ends)
+    topics.set(slab.topics)
+    slab.ends = ends
+    slab.topics = topics
+    this.memory.used += slab.cost - before
+  }
+
+  /** Takes back a slab that nobody reads any more. One is kept for the next, so that a steady producer never allocates. */
+  give(slab: Slab): void {
+    if (this.#spare === undefined && !slab.shared && slab.bytes.length === SLAB_BYTES) this.#spare = slab
+    else this.memory.used -= slab.cost
+  }
+
+  /** Lets go of what is kept for later. */
+  trim(): void {
+    if (this.#spare === undefined) return
+    this.memory.used -= this.#spare.cost
+    this.#spare = undefined
+  }
+}
