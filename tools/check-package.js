@@ -1,0 +1,68 @@
+// Packs once, then asks of the tarball: does it hold what a user needs and nothing else, do publint and
+// "are the types wrong" agree, and does it work where it is installed?
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const shipped = ['lib', 'transports', 'statsd', 'cli']
+const scratch = mkdtempSync(join(tmpdir(), 'fanwire-package-'))
+
+try {
+  run('npm', ['run', 'build'], root)
+  const [{ filename, files }] = JSON.parse(
+    // Its own scripts would print into the JSON; the build above is all that they do.
+    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], { cwd: root }),
+  )
+  const tarball = join(scratch, filename)
+  checkContents(files.map(({ path }) => path))
+  run('npx', ['publint', tarball, '--strict'], root)
+  run('npx', ['attw', tarball, '--profile', 'esm-only'], root)
+  checkInstalled(tarball)
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
+}
+
+/** Every source file must be there with its types, its map and nothing beside. */
+function checkContents(packed) {
+  const expected = ['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md']
+  for (const floor of shipped.filter((name) => existsSync(join(root, name)))) {
+    for (const path of readdirSync(join(root, floor), { recursive: true })) {
+      if (!path.endsWith('.ts')) continue
+      const stem = join('dist', floor, path.slice(0, -'.ts'.length)).replaceAll('\\', '/')
+      expected.push(`${stem}.js`, `${stem}.js.map`, `${stem}.d.ts`)
+    }
+  }
+  const missing = expected.filter((path) => !packed.includes(path))
+  const foreign = packed.filter((path) => !expected.includes(path) && !/^docs\/.+\.(md|svg|png)$/.test(path))
+  for (const path of missing) console.error(`missing from the package: ${path}`)
+  for (const path of foreign) console.error(`has no place in the package: ${path}`)
+  if (missing.length + foreign.length > 0) throw new Error('the package does not hold what it should')
+  console.log(`the package holds ${packed.length} files, all expected`)
+}
+
+/** Every entry loads, and every command tells its version, in a project that has nothing but the package. */
+function checkInstalled(tarball) {
+  const { exports, bin, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const user = join(scratch, 'user')
+  mkdirSync(user)
+  writeFileSync(join(user, 'package.json'), '{ "private": true, "type": "module" }')
+  run('npm', ['install', '--no-package-lock', tarball], user)
+  for (const entry of Object.keys(exports).filter((name) => !name.endsWith('.json'))) {
+    run('node', ['--input-type=module', '-e', `await import('fanwire${entry.slice(1)}')`], user)
+    console.log(`fanwire${entry.slice(1)} loads`)
+  }
+  for (const command of Object.keys(bin)) {
+    const told = execFileSync(join(user, 'node_modules/.bin', command), ['--version'], { encoding: 'utf8' }).trim()
+    if (told !== version) throw new Error(`${command} --version printed ${told} instead of ${version}`)
+    console.log(`${command} --version prints ${told}`)
+  }
+}
+
+function run(command, args, cwd) {
+  execFileSync(command, args, { cwd, stdio: 'inherit' })
+}
