@@ -42,9 +42,7 @@ export function checkOptions<Table extends OptionTable>(
     refuse(`the options of ${what}`, 'an object', given)
   // JavaScript callers pass `{ codec: undefined }` and mean that they give none.
   const values = new Map<string, unknown>(Object.entries(given ?? {}).filter(([, value]) => value !== undefined))
-  for (const name of [...values.keys(), ...(query?.keys() ?? [])]) {
-    if (!Object.hasOwn(table, name)) throw unknownOption(name, Object.keys(table), what)
-  }
+  checkNames([...values.keys(), ...(query?.keys() ?? [])], table, what)
   for (const [name, text] of query ?? []) {
     const read = table[name]?.read
     if (read === undefined) throw badOption(`${name} cannot be given in a URL; pass it as an option`)
@@ -56,6 +54,11 @@ export function checkOptions<Table extends OptionTable>(
     values.has(name) ? rule.check(values.get(name), name) : rule.fallback,
   ])
   return Object.freeze(Object.fromEntries(complete))
+}
+
+/** @throws {FanwireError} `BAD_OPTION` for a name that the table does not have, with the one that was probably meant */
+export function checkNames(names: readonly string[], table: OptionTable, what: string): void {
+  for (const name of names) if (!Object.hasOwn(table, name)) throw unknownOption(name, Object.keys(table), what)
 }
 
 /** A whole number. Without a fallback it may be left out. */

@@ -1,0 +1,215 @@
+import type { Address } from './address.js'
+import type { Codec } from './codec.js'
+import { checkEndOptions, endOptions, tenCharacters } from './end-options.js'
+import {
+  badOption,
+  boolean,
+  bytes,
+  duration,
+  group,
+  integer,
+  isObject,
+  type OptionRule,
+  type OptionsOf,
+  refuse,
+} from './options.js'
+import { checkOverflow, type Overflow, type OverflowChoice, type Policy } from './overflow.js'
+import type { Link } from './producer.js'
+import type { RetainedPast } from './retention.js'
+import type { Transport } from './transport.js'
+import { readDuration, readNumber, readSize } from './units.js'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+const DAY_MS = 86_400_000
+
+/** What every producer takes. Whatever text can say may stand in the URL as well: `tcp://127.0.0.1:5555?stallMs=5s`. */
+export interface ProducerOptions<T = string | Uint8Array> {
+  /**
+   * What happens when a link is slower than this producer: a name, a compact text such as `'drop:newest:500'`, a long
+   * form, or a function that chooses for each link when it opens. Where nothing is given, a consumer that asks to be
+   * dropped from is heard; all others get the default.
+   * @default `backpressure` where links are ordered and reliable, else `drop`; each transport's page says it
+   */
+  readonly overflow?: Overflow<Link>
+  /**
+   * How much of the past stays for those who come later: bounds, of which the tightest holds, or the newest message of
+   * every topic. In short `'10000'` messages, `'16MiB'`, `'1h'`, or several with commas between.
+   * @default nothing
+   */
+  readonly retain?: RetainedPast | 'latest-per-topic' | RetainText
+  /** `bytes` bounds all that the producer keeps, 1 MiB to 1 TiB. @default { bytes: 67_108_864 } */
+  readonly memory?: { readonly bytes?: number }
+  /** The largest message, in bytes of topic and data, 1 to 2_147_483_648. @default 16_777_216 */
+  readonly maxMessageBytes?: number
+  /** Milliseconds that one write may take without any progress before the link is cut, 1 to 86_400_000. @default 30_000 */
+  readonly stallMs?: number
+  /**
+   * Bytes that may be on their way to a link that acknowledges, 1 KiB to 1 GiB: the system would swallow megabytes that
+   * no policy can reach.
+   * @default 4_194_304, or 262_144 under `latest-per-topic`
+   */
+  readonly unacknowledgedBytes?: number
+  /** The stream's name, 10 characters of `0-9A-Z`. Give it so that consumers know the producer after a restart. @default random */
+  readonly stream?: string
+  /** `true` insists on numbers, `false` does without. @default numbers wherever they cost nothing */
+  readonly sequence?: boolean
+  /** Who waits and who calls. @default each transport's page says it */
+  readonly role?: 'listen' | 'dial'
+  /** Everyone who wants a message gets it. @default 'publish' */
+  readonly pattern?: 'publish'
+  /** How values become data. @default strings and bytes as they are */
+  readonly codec?: Codec<T>
+  /** Gives up the opening. Once the producer is open it means nothing. */
+  readonly signal?: AbortSignal
+  /** Transports beside those that come with fanwire; where both know a scheme, these are used. */
+  readonly transport?: Transport | readonly Transport[]
+}
+
+/** `'10000'`, `'16MiB'`, `'1h'`, or several of them: `'10000,16MiB'`. */
+export type RetainText = `${number}${string}`
+
+/**
+ * The rules of every producer. A transport that lists one of these names replaces its rule, with another default or a
+ * narrower range: a datagram's `maxMessageBytes`, a WebSocket's `overflow`.
+ */
+export const producerOptions = {
+  ...endOptions,
+  overflow: overflowRule('backpressure'),
+  retain: retainRule(),
+  memory: group({ bytes: bytes(MIB, 1024 * GIB, 64 * MIB) }, (given) => ({ bytes: readSize(given) ?? given })),
+  stallMs: duration(1, DAY_MS, 30_000),
+  unacknowledgedBytes: bytes(KIB, GIB),
+  stream: tenCharacters(),
+  sequence: boolean(),
+  pattern: patternRule(),
+}
+
+/**
+ * Checks the options of a producer, those in its addresses' queries among them.
+ *
+ * @returns the complete options for every transport, in their order
+ * @throws {FanwireError} `BAD_OPTION`
+ */
+export function checkProducerOptions(
+  given: object | undefined,
+  addresses: readonly Address[],
+  transports: readonly Transport[],
+): CheckedProducerOptions[] {
+  return checkEndOptions('producer', producerOptions, given, addresses, transports).map(({ common, own }) => {
+    const { retain, memory } = common
+    if (typeof retain === 'object' && retain.bytes !== undefined && retain.bytes > memory.bytes) {
+      refuse('retain.bytes', `at most memory.bytes, which is ${memory.bytes}`, retain.bytes)
+    }
+    const answers = settle(common.overflow, memory.bytes)
+    const { overflow } = answers
+    const conflates = overflow.policy === 'drop' && overflow.keep === 'latest-per-topic'
+    // What the system has swallowed goes out stale, and conflation is there so that nothing stale does.
+    const unacknowledgedBytes = common.unacknowledgedBytes ?? (conflates ? 256 * KIB : 4 * MIB)
+    return Object.freeze({ ...common, ...answers, unacknowledgedBytes, own })
+  })
+}
+
+/** Complete options of a producer over one transport. */
+export interface CheckedProducerOptions
+  extends Omit<OptionsOf<typeof producerOptions>, 'overflow' | 'unacknowledgedBytes'>,
+    OverflowAnswers {
+  readonly unacknowledgedBytes: number
+  /** Those of the transport's own table. */
+  readonly own: Readonly<Record<string, unknown>>
+}
+
+interface OverflowAnswers {
+  /** What a link has until its peer is known. */
+  readonly overflow: Policy
+  /** What it has from then on. A function of the user's may throw, or return what is `BAD_OPTION`. */
+  readonly overflowOf: (link: Link) => Policy
+}
+
+interface OverflowSetting {
+  readonly choice: Overflow<Link> | undefined
+  readonly fallback: OverflowChoice
+}
+
+/** The rule of `overflow`, with the default of a transport. */
+export function overflowRule(fallback: OverflowChoice): OptionRule<OverflowSetting> {
+  return {
+    fallback: { choice: undefined, fallback },
+    check: (choice, name) => {
+      // The bound is not known here, only that there is one; what is wrong in any case is told under the option's name.
+      if (typeof choice !== 'function') checkOverflow(choice, 'producer', Number.POSITIVE_INFINITY, name)
+      return { choice: choice as Overflow<Link>, fallback }
+    },
+    read: (given) => given,
+  }
+}
+
+function settle({ choice, fallback }: OverflowSetting, memoryBytes: number): OverflowAnswers {
+  const check = (answer: unknown, name?: string) => checkOverflow(answer, 'producer', memoryBytes, name)
+  if (typeof choice === 'function') {
+    return { overflow: check(fallback), overflowOf: (link) => check(choice(link), 'what overflow() returns') }
+  }
+  const overflow = check(choice ?? fallback)
+  if (choice !== undefined) return { overflow, overflowOf: () => overflow }
+  return { overflow, overflowOf: (link) => readModestWish(link.want, check) ?? overflow }
+}
+
+/** Who asks to be dropped from costs nobody else anything. Other wishes, and what is no wish at all, are passed over. */
+function readModestWish(want: string | undefined, check: (answer: unknown) => Policy): Policy | undefined {
+  try {
+    const policy = want === undefined ? undefined : check(want)
+    return policy?.policy === 'drop' ? policy : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function retainRule(): OptionRule<RetainedPast | 'latest-per-topic' | undefined> {
+  const most = Number.MAX_SAFE_INTEGER
+  const bounds = group({ messages: integer(0, most), bytes: bytes(0, most), ageMs: duration(0, 366 * DAY_MS) })
+  return {
+    fallback: undefined,
+    check(value, name) {
+      if (value === 'latest-per-topic') return value
+      const past = typeof value === 'string' ? readPast(value) : value
+      const isEmpty = isObject(past) && Object.values(past).every((bound) => bound === undefined)
+      if (past === undefined || isEmpty) {
+        refuse(
+          name,
+          "'latest-per-topic', text such as '10000,16MiB,1h', or an object with messages, bytes or ageMs",
+          value,
+        )
+      }
+      return bounds.check(past, name)
+    },
+    read: (given) => given,
+  }
+}
+
+function readPast(given: string): Record<string, number> | undefined {
+  const past: Record<string, number> = {}
+  for (const part of given.split(',')) {
+    const [name, bound] =
+      [
+        ['messages', readNumber(part)] as const,
+        ['bytes', readSize(part)] as const,
+        ['ageMs', readDuration(part)] as const,
+      ].find(([, read]) => read !== undefined) ?? []
+    if (name === undefined || bound === undefined || past[name] !== undefined) return undefined
+    past[name] = bound
+  }
+  return past
+}
+
+function patternRule(): OptionRule<'publish'> {
+  return {
+    fallback: 'publish',
+    check(value, name) {
+      if (value === 'share')
+        throw badOption(`${name} 'share' is not known to this version: everyone who wants a message gets it`)
+      return value === 'publish' ? value : refuse(name, "'publish'", value)
+    },
+    read: (given) => given,
+  }
+}
