@@ -99,99 +99,136 @@ export class Book {
     return createHash('sha256').update(lines.join('\n')).digest('hex')
   }
 
-  // References and match numbers are read before anything changes: one that is too large must not leave half a change.
   #apply(bytes: Uint8Array, at: number, length: number): void {
     switch (typeOf(bytes, at, length)) {
-      case undefined:
-        this.#counts.skipped++
-        break
       case 'S':
-        this.#enter(S.event.read(bytes, at))
+        this.#enter(bytes, at)
         break
       case 'R':
-        this.#stockAt(R.locate.read(bytes, at)).symbol = R.stock.read(bytes, at)
+        this.#nameStock(bytes, at)
         break
       case 'H':
-        this.#named(H, bytes, at).state = H.state.read(bytes, at)
+        this.#setState(bytes, at)
         break
       case 'A':
-      case 'F': {
-        // F is A with one more field at its end.
-        const reference = A.reference.read(bytes, at)
-        const side = A.side.read(bytes, at)
-        if (side !== 'B' && side !== 'S') throw new ItchError('BAD_FIELD', `an order on side ${side}`)
-        const { bids, asks } = this.#named(A, bytes, at)
-        this.#add(reference, side === 'B' ? bids : asks, A.price.read(bytes, at), A.shares.read(bytes, at))
+      case 'F': // A with one more field at its end
+        this.#add(bytes, at)
         break
-      }
-      case 'E': {
-        const reference = E.reference.read(bytes, at)
-        const match = E.match.read(bytes, at)
-        const shares = E.shares.read(bytes, at)
-        const stock = this.#stockAt(E.locate.read(bytes, at))
-        const price = this.#reduce('E', stock, reference, shares)
-        // The price of the trade stands in the add alone.
-        if (price !== undefined) this.#trades.add(match, stock, price, shares)
+      case 'E':
+        this.#execute(bytes, at)
         break
-      }
-      case 'C': {
-        const reference = C.reference.read(bytes, at)
-        const match = C.match.read(bytes, at)
-        const shares = C.shares.read(bytes, at)
-        const stock = this.#stockAt(C.locate.read(bytes, at))
-        this.#reduce('C', stock, reference, shares)
-        // What is not printable comes again, as part of a cross.
-        if (C.printable.read(bytes, at) === 'Y') this.#trades.add(match, stock, C.price.read(bytes, at), shares)
+      case 'C':
+        this.#executeAtPrice(bytes, at)
         break
-      }
-      case 'X': {
-        const reference = X.reference.read(bytes, at)
-        this.#reduce('X', this.#stockAt(X.locate.read(bytes, at)), reference, X.shares.read(bytes, at))
+      case 'X':
+        this.#cancel(bytes, at)
         break
-      }
-      case 'D': {
-        const reference = D.reference.read(bytes, at)
-        const slot = this.#find('D', this.#stockAt(D.locate.read(bytes, at)), reference)
-        if (slot >= 0) this.#remove(slot)
+      case 'D':
+        this.#delete(bytes, at)
         break
-      }
-      case 'U': {
-        const reference = U.reference.read(bytes, at)
-        const newReference = U.newReference.read(bytes, at)
-        const slot = this.#find('U', this.#stockAt(U.locate.read(bytes, at)), reference)
-        if (slot < 0) break
-        const { side } = this.#orders.level(slot)
-        this.#remove(slot)
-        this.#add(newReference, side, U.price.read(bytes, at), U.shares.read(bytes, at))
+      case 'U':
+        this.#replace(bytes, at)
         break
-      }
-      case 'P': {
-        const match = P.match.read(bytes, at)
-        this.#trades.add(match, this.#named(P, bytes, at), P.price.read(bytes, at), P.shares.read(bytes, at))
+      case 'P':
+        this.#trade(bytes, at)
         break
-      }
-      case 'Q': {
-        const match = Q.match.read(bytes, at)
-        const shares = Q.shares.read(bytes, at)
-        if (shares > 0) this.#trades.add(match, this.#named(Q, bytes, at), Q.price.read(bytes, at), shares)
+      case 'Q':
+        this.#cross(bytes, at)
         break
-      }
       case 'B':
-        if (this.#trades.break(B.match.read(bytes, at)) === 0) this.#counts.unknownTrades++
+        this.#break(bytes, at)
         break
+      case undefined:
+        this.#counts.skipped++
     }
   }
 
-  #enter(event: string): void {
+  // From here on references and match numbers are read before anything changes: one that is too large throws, and must not
+  // leave half a change.
+
+  #enter(bytes: Uint8Array, at: number): void {
+    const event = S.event.read(bytes, at)
     if (event === 'O') this.reset()
     this.#event = event
   }
 
-  #add(reference: number, side: Side, price: number, shares: number): void {
+  #nameStock(bytes: Uint8Array, at: number): void {
+    this.#stockAt(R.locate.read(bytes, at)).symbol = R.stock.read(bytes, at)
+  }
+
+  #setState(bytes: Uint8Array, at: number): void {
+    this.#named(H, bytes, at).state = H.state.read(bytes, at)
+  }
+
+  #add(bytes: Uint8Array, at: number): void {
+    const reference = A.reference.read(bytes, at)
+    const side = A.side.read(bytes, at)
+    if (side !== 'B' && side !== 'S') throw new ItchError('BAD_FIELD', `an order on side ${side}`)
+    const { bids, asks } = this.#named(A, bytes, at)
+    this.#open(reference, side === 'B' ? bids : asks, A.price.read(bytes, at), A.shares.read(bytes, at))
+  }
+
+  #execute(bytes: Uint8Array, at: number): void {
+    const reference = E.reference.read(bytes, at)
+    const match = E.match.read(bytes, at)
+    const shares = E.shares.read(bytes, at)
+    const stock = this.#stockAt(E.locate.read(bytes, at))
+    const price = this.#reduce('E', stock, reference, shares)
+    // The price of the trade stands in the add alone.
+    if (price !== undefined) this.#trades.add(match, stock, price, shares)
+  }
+
+  #executeAtPrice(bytes: Uint8Array, at: number): void {
+    const reference = C.reference.read(bytes, at)
+    const match = C.match.read(bytes, at)
+    const shares = C.shares.read(bytes, at)
+    const stock = this.#stockAt(C.locate.read(bytes, at))
+    this.#reduce('C', stock, reference, shares)
+    // What is not printable comes again, as part of a cross.
+    if (C.printable.read(bytes, at) === 'Y') this.#trades.add(match, stock, C.price.read(bytes, at), shares)
+  }
+
+  #cancel(bytes: Uint8Array, at: number): void {
+    const reference = X.reference.read(bytes, at)
+    this.#reduce('X', this.#stockAt(X.locate.read(bytes, at)), reference, X.shares.read(bytes, at))
+  }
+
+  #delete(bytes: Uint8Array, at: number): void {
+    const reference = D.reference.read(bytes, at)
+    const slot = this.#find('D', this.#stockAt(D.locate.read(bytes, at)), reference)
+    if (slot >= 0) this.#close(slot)
+  }
+
+  #replace(bytes: Uint8Array, at: number): void {
+    const reference = U.reference.read(bytes, at)
+    const newReference = U.newReference.read(bytes, at)
+    const slot = this.#find('U', this.#stockAt(U.locate.read(bytes, at)), reference)
+    if (slot < 0) return
+    const { side } = this.#orders.level(slot)
+    this.#close(slot)
+    this.#open(newReference, side, U.price.read(bytes, at), U.shares.read(bytes, at))
+  }
+
+  #trade(bytes: Uint8Array, at: number): void {
+    const match = P.match.read(bytes, at)
+    this.#trades.add(match, this.#named(P, bytes, at), P.price.read(bytes, at), P.shares.read(bytes, at))
+  }
+
+  #cross(bytes: Uint8Array, at: number): void {
+    const match = Q.match.read(bytes, at)
+    const shares = Q.shares.read(bytes, at)
+    if (shares > 0) this.#trades.add(match, this.#named(Q, bytes, at), Q.price.read(bytes, at), shares)
+  }
+
+  #break(bytes: Uint8Array, at: number): void {
+    if (this.#trades.break(B.match.read(bytes, at)) === 0) this.#counts.unknownTrades++
+  }
+
+  #open(reference: number, side: Side, price: number, shares: number): void {
     const slot = this.#orders.find(reference)
     if (slot >= 0) {
       this.#counts.duplicates++
-      this.#remove(slot)
+      this.#close(slot)
     }
     const level = side.level(price)
     level.shares += shares
@@ -210,7 +247,7 @@ export class Book {
       stock.suspect = true
     }
     if (left <= 0) {
-      this.#remove(slot)
+      this.#close(slot)
     } else {
       this.#orders.setShares(slot, left)
       level.shares -= shares
@@ -218,7 +255,7 @@ export class Book {
     return level.price
   }
 
-  #remove(slot: number): void {
+  #close(slot: number): void {
     const level = this.#orders.level(slot)
     level.shares -= this.#orders.shares(slot)
     level.orders--
