@@ -53,6 +53,8 @@ const FORMS: ReadonlyMap<string, Form> = new Map([
 /** What a UNIX socket's address holds on Linux, without its final zero; longer ones would be cut or refused late. */
 const SOCKET_PATH_BYTES = 107
 
+const USER = 'has a user in it; user and password are options, not part of the address'
+
 /**
  * Reads a URL such as `tcp://127.0.0.1:5555?stallMs=5s`.
  *
@@ -61,8 +63,8 @@ const SOCKET_PATH_BYTES = 107
 export function parseAddress(url: string): Address {
   if (typeof url !== 'string') throw bad(`an address must be text such as tcp://127.0.0.1:5555, got ${typeof url}`)
   const [address = '', ...queries] = url.split('?')
-  const shown = redact(address)
-  const match = /^([a-z][a-z0-9.+-]*):(.*)$/i.exec(address)
+  const shown = shownForm(address)
+  const match = /^([a-z][a-z0-9.+-]*):(.*)$/is.exec(address)
   if (!match) throw bad(`${shown === '' ? 'an empty address' : shown} has no scheme; write tcp://127.0.0.1:5555`)
   const scheme = (match[1] ?? '').toLowerCase()
   const form = FORMS.get(scheme) ?? general(scheme)
@@ -71,9 +73,7 @@ export function parseAddress(url: string): Address {
   const refuse = (why: string, instead = form.example): never => {
     throw bad(`${shown} ${why}; write ${instead}`)
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-  if (/[\u0000-\u0020\u007f]/.test(address)) refuse('has a space or a control character in it')
-  if (shown !== address) refuse('has a user in it; user and password are options, not part of the address')
+  if (hasControls(address)) refuse('has a control character in it')
   const parts = form.read(match[2] ?? '', scheme, refuse)
   return Object.freeze({ scheme, ...parts, query: readQuery(queries.join('?'), shown) })
 }
@@ -129,7 +129,8 @@ function directoryOr(example: string, remote: Form): Form {
   return {
     example: `${example} or ${remote.example}`,
     read(rest, scheme, refuse) {
-      if (rest.startsWith('//')) return remote.read(rest, scheme, (why) => refuse(why, remote.example))
+      if (rest.startsWith('//'))
+        return remote.read(rest, scheme, (why, instead = remote.example) => refuse(why, instead))
       return rest === '' ? { url: `${scheme}:` } : { url: `${scheme}:${rest}`, path: rest }
     },
   }
@@ -149,16 +150,19 @@ function endpoint(example: string, rules: EndpointRules = {}): Form {
     example,
     read(rest, scheme, refuse) {
       const [, authority = '', path = ''] = /^([^/]*)(.*)$/.exec(afterSlashes(rest, refuse)) ?? []
-      const [, written, , digits] =
-        /^(\[[^\]]*\]|[^:]*)(:(.*))?$/.exec(authority) ??
+      if (authority.includes('@')) refuse(USER)
+      const [, written, digits] =
+        /^(\[[^\]]*\]|[^:]*)(?::([^:]*))?$/.exec(authority) ??
         refuse('has more than one colon in its host; put an IPv6 address in brackets', `${scheme}://[::1]:5555`)
       if (path !== '' && path !== '/' && !rules.path) refuse(`has a path, which ${scheme} does not use`)
+      if (path.includes(' ')) refuse('has a space in its path; write it as %20')
       if (path.includes('#')) refuse('has a fragment (#), which never reaches the other end')
       // Without a host only this machine is meant: nobody listens to the world by leaving something out.
       const host = written ? readHost(written, refuse) : '127.0.0.1'
       if (!written && digits === undefined) refuse('has no host')
-      if (rules.group && !isGroup(host))
+      if (rules.group && !isGroup(host)) {
         refuse(`has ${written || 'no host'} where a multicast group belongs, 224.0.0.0 to 239.255.255.255 or ff00::/8`)
+      }
       const port = digits === undefined ? rules.port : readPort(digits, refuse)
       if (port === undefined) return refuse('has no port', `${scheme}://${bracket(host)}:5555`)
       const url = `${scheme}://${formatHostPort(host, port)}`
@@ -178,8 +182,9 @@ function general(scheme: string): Form {
     read(rest, _, refuse) {
       const name = rest.replace(/^\/\//, '')
       if (name === '') refuse('has nothing after its scheme')
+      if (/^[^/]*@/.test(name)) refuse(USER)
       const url = `${scheme}:${rest}`
-      const [, written, digits, path] = /^(\[[^\]]*\]|[^:/]*)(?::(\d+))?(\/.*)?$/.exec(name) ?? []
+      const [, written, digits, path] = /^(\[[^\]]*\]|\*|[\w.-]*)(?::(\d+))?(\/.*)?$/.exec(name) ?? []
       if (!rest.startsWith('//') || !written) return { url, name }
       const host = readHost(written, refuse)
       return { url, name, host, ...(digits && { port: readPort(digits, refuse) }), ...(path && { path }) }
@@ -243,9 +248,14 @@ function bracket(host: string | undefined): string {
   return host?.includes(':') ? `[${host}]` : (host ?? '')
 }
 
-/** A password in an address must not reach a log by way of an error. */
-function redact(address: string): string {
-  return address.replace(/^([^/]*:\/\/)[^/]*@/, '$1***@')
+/** A password in an address must not reach a log by way of an error, nor a control character a terminal. */
+function shownForm(address: string): string {
+  const text = address.replace(/^([^/]*:\/\/)[^/]+@/, '$1***@')
+  return hasControls(text) ? JSON.stringify(text) : text
+}
+
+function hasControls(text: string): boolean {
+  return /\p{Cc}/u.test(text)
 }
 
 function bad(message: string): FanwireError {

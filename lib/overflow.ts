@@ -224,17 +224,13 @@ function limitRule(memoryBytes: number): OptionRule<CompleteLimit> {
   }
 }
 
+/** A bare number counts messages; a size has its unit, or stands second. */
 function readLimit(field: string): Limit | undefined {
-  const count = readNumber(field)
-  if (count !== undefined) return { messages: count }
-  const [first = '', second] = field.split(',')
-  if (second === undefined) {
-    const size = readSize(first)
-    return size === undefined ? undefined : { bytes: size }
-  }
-  const messages = readNumber(first)
-  const size = readSize(second)
-  return messages === undefined || size === undefined ? undefined : { messages, bytes: size }
+  const [, count = '', size = ''] = /^(?:([\d_]+)(?:,|$))?(.*)$/.exec(field) ?? []
+  const messages = readNumber(count)
+  const most = readSize(size)
+  if ((count && messages === undefined) || (size && most === undefined)) return undefined
+  return { ...(messages !== undefined && { messages }), ...(most !== undefined && { bytes: most }) }
 }
 
 function formatLimit({ messages, bytes: size }: CompleteLimit): string {

@@ -50,8 +50,9 @@ function readUnits(text: string, units: ReadonlyMap<string, number>): number | u
   const parts = /^([\d_.]+)([A-Za-z]*)$/.exec(text)
   const count = readNumber(parts?.[1] ?? '')
   const unit = parts?.[2] ? units.get(parts[2]) : 1
+  if (count === undefined || unit === undefined) return undefined
   // 1.005 * 1000 is 1004.9999999999999; fifteen digits are what a decimal number keeps.
-  return count === undefined || unit === undefined ? undefined : Number((count * unit).toPrecision(15))
+  return Number.isInteger(count) ? count * unit : Number((count * unit).toPrecision(15))
 }
 
 function formatUnits(value: number, units: ReadonlyMap<string, number>, smallest: string): string {
