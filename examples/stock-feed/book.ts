@@ -143,8 +143,8 @@ export class Book {
     }
   }
 
-  // From here on references and match numbers are read before anything changes: one that is too large throws, and must not
-  // leave half a change.
+  // Below, references and match numbers are read before anything changes: one that is too large throws, and may leave
+  // no half of a change behind.
 
   #enter(bytes: Uint8Array, at: number): void {
     const event = S.event.read(bytes, at)
