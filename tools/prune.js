@@ -4,9 +4,17 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
 
-for (const entry of readdirSync(join(root, 'dist'), { recursive: true, withFileTypes: true })) {
-  if (!entry.isFile()) continue
-  const output = join(entry.parentPath, entry.name)
-  const stem = output.slice(join(root, 'dist').length).replace(/(\.d\.ts|\.js)(\.map)?$/, '')
-  if (!existsSync(`${join(root, stem)}.ts`)) rmSync(output)
+prune('')
+
+/** Walks by hand: a recursive readdir follows links, and dist/test/interop has one to the installed foreign peers. */
+function prune(folder) {
+  for (const entry of readdirSync(join(root, 'dist', folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) prune(path)
+    else if (entry.isFile() && !hasSource(path)) rmSync(join(root, 'dist', path))
+  }
+}
+
+function hasSource(path) {
+  return existsSync(join(root, path.replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')))
 }
