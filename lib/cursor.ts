@@ -42,6 +42,8 @@ export class Cursor {
   owedDropped = 0
   /** Messages passed over because their topic has a newer one. */
   superseded = 0
+  /** Messages that the window had left before the cursor came to them. */
+  evicted = 0
   /** A large message of which only a part is written. */
   partial: Partial | undefined
   /** Matches of segments that were left, and of times of deafness. */
@@ -246,6 +248,7 @@ export class Cursor {
     this.origin = this.number
     this.unplaced = 0
     this.superseded = 0
+    this.evicted = 0
     this.owedFiltered = 0
     this.owedDropped = 0
     const segment = this.segments[0]

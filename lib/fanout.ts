@@ -14,7 +14,7 @@ import { Retention } from './retention.js'
 import { SLAB_BYTES, type Slab } from './slab.js'
 import { type Topic, Topics } from './topics.js'
 import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
-import { FilteredView, type View, WholeView } from './view.js'
+import { FilteredView, POSITION_BYTES, type View, WholeView } from './view.js'
 
 /** Consumers remembered for having been cut off. */
 const MOST_ON_PROBATION = 1024
@@ -99,7 +99,7 @@ export class Fanout implements LogPort {
 
   /** There is memory for one more slab. */
   get hasRoom(): boolean {
-    return this.log.slabs.length <= 1 || this.memory.fits(SLAB_BYTES)
+    return this.log.slabs.length <= 1 || this.memory.hasRoom(SLAB_BYTES)
   }
 
   // Sending.
@@ -119,15 +119,22 @@ export class Fanout implements LogPort {
 
   /** Makes room for a message of `size` bytes. False when a link that may not be dropped from holds the memory. */
   reserve(size: number): boolean {
-    const { log } = this
-    if (log.fits(size)) return true
+    return (this.log.fits(size) && this.memory.hasRoom(0)) || this.#makeRoom(size)
+  }
+
+  #makeRoom(size: number): boolean {
+    const { log, memory } = this
     if (log.next > this.#flushed) this.flush()
     this.#trim()
-    if (log.fits(size)) return true
-    while (!this.memory.fits(log.pool.costOf(size))) {
-      if (!this.#evict()) return false
+    for (;;) {
+      const fits = log.fits(size)
+      if (memory.hasRoom(fits ? 0 : log.pool.costOf(size))) break
+      const answer = this.#evict()
+      if (answer === 'held') return false
+      // What is left is not the log's to give: waiting calls, topics. One slab more lets the producer go on.
+      if (answer === 'nothing') break
     }
-    log.open(size)
+    if (!log.fits(size)) log.open(size)
     return true
   }
 
@@ -137,7 +144,7 @@ export class Fanout implements LogPort {
     if (topic.kept) this.#lastValues.supersede(topic)
     const number = this.log.append(topic, data, dataSize, size)
     const whole = this.#whole
-    if (number + 1 >= whole.alarmEnd || this.log.bytes >= whole.alarmBytes) this.#ring(whole)
+    let alarm = number + 1 >= whole.alarmEnd || this.log.bytes >= whole.alarmBytes
     const views = topic.epoch === this.#interests.epoch ? topic.views : this.#interests.of(topic)
     for (let i = 0; i < views.length; i++) {
       const view = views[i] as FilteredView
@@ -147,8 +154,9 @@ export class Fanout implements LogPort {
         this.#dirty.push(view)
         this.#grown.add(view)
       }
-      if (view.end >= view.alarmEnd || view.bytes >= view.alarmBytes) this.#ring(view)
+      alarm ||= view.end >= view.alarmEnd || view.bytes >= view.alarmBytes
     }
+    if (alarm) this.#ring(views)
   }
 
   /** Offers the links what was published since the last time. */
@@ -211,16 +219,19 @@ export class Fanout implements LogPort {
       this.#leave(link)
       link.cursor.release()
     }
-    const start = this.#startOf(link, from)
+    let start = this.#startOf(link, from)
     const view = this.#viewFor(link.prefixes)
+    let past: View = view
+    if (!view.whole && start < log.next) ({ past, start } = this.#past(link.prefixes, start))
     const cursor = new Cursor(start)
     link.cursor = cursor
     if (start < log.next) {
-      const past = view.whole ? view : this.#past(link.prefixes, start)
-      cursor.enter(past, link.conflates || from === 'latest-per-topic', view.whole ? start : 0)
+      const first = past instanceof FilteredView ? past.base : start
+      cursor.enter(past, link.conflates || from === 'latest-per-topic', first)
     }
     cursor.enter(view, link.conflates)
     view.links.add(link)
+    if (cursor.waiting > 0) this.#behind.add(link)
     link.catchingUp = !link.jumps && !link.conflates && cursor.excess(link.limit) > 0
     this.arm(link)
     return start
@@ -237,21 +248,33 @@ export class Fanout implements LogPort {
     return Math.min(log.next, Math.max(from.next, link.conflates ? known : log.start))
   }
 
-  /** The matches of the past, by one scan of the index. */
-  #past(prefixes: ReadonlySet<string>, start: number): FilteredView {
-    const view = new FilteredView(this.memory, new Set(prefixes))
-    const { log } = this
-    for (const value of this.#lastValues.between(start, log.start, view)) view.push(value.number, value.bytes.length)
+  /** The matches of the past, by one scan of the index; only the newest of them where memory is short. */
+  #past(prefixes: ReadonlySet<string>, from: number): { past: FilteredView; start: number } {
+    const { log, memory } = this
+    const past = new FilteredView(memory, new Set(prefixes))
+    const most = Math.max(1, Math.floor((memory.limit - memory.used) / (4 * POSITION_BYTES)))
+    let start = from
+    const push = (number: number, size: number) => {
+      if (past.end - past.base === most) {
+        start = past.numberAt(past.base) + 1
+        past.trim(past.base + 1)
+      }
+      past.push(number, size)
+    }
+    for (const value of this.#lastValues.between(from, log.start, past)) push(value.number, value.bytes.length)
     const wanted = new Map<number, boolean>()
     for (const slab of log.slabs) {
-      for (let i = Math.max(0, start - slab.first); i < slab.count; i++) {
+      for (let i = Math.max(0, from - slab.first); i < slab.count; i++) {
         const id = slab.topics[i] as number
         let wants = wanted.get(id)
-        if (wants === undefined) wanted.set(id, (wants = view.wants(this.topics.at(id).bytes)))
-        if (wants) view.push(slab.first + i, (slab.ends[i] as number) - slab.startOf(i))
+        if (wants === undefined) {
+          wants = past.wants(this.topics.at(id).bytes)
+          wanted.set(id, wants)
+        }
+        if (wants) push(slab.first + i, (slab.ends[i] as number) - slab.startOf(i))
       }
     }
-    return view
+    return { past, start }
   }
 
   linkStarted(link: ProducerLink): void {
@@ -334,12 +357,17 @@ export class Fanout implements LogPort {
     view.alarmBytes = Math.min(view.alarmBytes, alarm.bytes)
   }
 
-  #ring(view: View): void {
-    view.alarmEnd = Infinity
-    view.alarmBytes = Infinity
-    for (const link of view.links) {
-      link.checkLimit()
-      this.arm(link)
+  /** Looks at the links whose limit may have been reached, after they had the chance to take what waits. */
+  #ring(views: readonly FilteredView[]): void {
+    this.flush()
+    for (const view of [this.#whole, ...views]) {
+      if (view.end < view.alarmEnd && view.bytes < view.alarmBytes) continue
+      view.alarmEnd = Infinity
+      view.alarmBytes = Infinity
+      for (const link of view.links) {
+        link.checkLimit()
+        this.arm(link)
+      }
     }
   }
 
@@ -435,14 +463,14 @@ export class Fanout implements LogPort {
     this.#follow()
   }
 
-  /** Lets the oldest slab leave for lack of memory. False when a link that must not lose anything needs it. */
-  #evict(): boolean {
+  /** Frees memory: lets the oldest slab leave, unless a link that must not lose anything needs it. */
+  #evict(): 'freed' | 'held' | 'nothing' {
     const { log } = this
     const oldest = log.slabs[0]
     if (oldest === undefined) {
-      if (this.#lastValues.evict() !== undefined) return true
-      log.pool.trim()
-      return true
+      if (log.pool.trim() || this.#lastValues.evict() || this.#cutWorst()) return 'freed'
+      this.reader.release()
+      return 'nothing'
     }
     let held = false
     for (const link of [...this.#behind]) {
@@ -454,10 +482,10 @@ export class Fanout implements LogPort {
         this.exhaust(link)
       }
     }
-    if (held) return false
-    if (log.slabs.includes(oldest)) this.#shift()
+    if (held) return 'held'
+    if (log.slabs[0] === oldest) this.#shift()
     this.#follow()
-    return true
+    return 'freed'
   }
 
   /** The oldest slab leaves the window; what is still the newest of its topic is kept where somebody wants that. */
@@ -503,13 +531,14 @@ export class Fanout implements LogPort {
   }
 
   /** Slabs that the window has left are held by carriers that do not move: the one that stands longest goes. */
-  #cutWorst(): void {
+  #cutWorst(): boolean {
     let worst: ProducerLink | undefined
     for (const link of this.links) {
       if (!link.pinned?.retired) continue
       if (worst === undefined || link.progressAt < worst.progressAt) worst = link
     }
     if (worst !== undefined) this.#cutStalled(worst, 'held memory without progress')
+    return worst !== undefined
   }
 
   close(): void {

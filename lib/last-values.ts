@@ -78,14 +78,14 @@ export class LastValues {
     }
   }
 
-  /** Forgets the oldest value, for lack of memory. */
-  evict(): LastValue | undefined {
+  /** Forgets the oldest value, for lack of memory. False when there is none. */
+  evict(): boolean {
     for (const value of this.#values.values()) {
       value.topic.kept = false
       this.#delete(value.number)
-      return value
+      return true
     }
-    return undefined
+    return false
   }
 
   #delete(number: number): void {

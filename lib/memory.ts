@@ -1,10 +1,15 @@
 /** One producer's memory, counted in bytes against the one bound that the user gave. */
 export class Memory {
   used = 0
+  /** Up to here messages may fill it; the rest is for what grows in small steps: positions, topics, gathered runs. */
+  readonly messageLimit: number
 
-  constructor(readonly limit: number) {}
+  constructor(readonly limit: number) {
+    this.messageLimit = limit - Math.min(limit >> 2, 4 * 1024 * 1024)
+  }
 
-  fits(bytes: number): boolean {
-    return this.used + bytes <= this.limit
+  /** Whether messages may take `bytes` more. */
+  hasRoom(bytes: number): boolean {
+    return this.used + bytes <= this.messageLimit
   }
 }

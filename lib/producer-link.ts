@@ -269,9 +269,10 @@ export class ProducerLink implements ProducerPort {
     this.applyPolicy()
     const { reader } = this.fanout
     while (!this.#busy && this.carrier !== undefined && this.state === 'open') {
-      const before = cursor.superseded
+      const { superseded, evicted } = cursor
       const found = reader.cut(cursor, this.#room(this.carrier))
-      if (cursor.superseded !== before) this.#count('superseded', cursor.superseded - before)
+      this.#count('superseded', cursor.superseded - superseded)
+      this.#count('evicted', cursor.evicted - evicted)
       if (!found) break
       this.#write()
     }

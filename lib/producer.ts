@@ -115,7 +115,8 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   readonly #run: number
   #lastRefusal: unknown
   #next = 1
-  #offered = 0
+  /** Calls of `send` and `trySend`, those that wait included. */
+  #calls = 0
   #refused = 0
   #unheard = 0
   #state: 'open' | 'draining' | 'closed' = 'open'
@@ -181,6 +182,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    *   the signal's reason
    */
   send(topic: string, value: T, options?: SendOptions): Promise<void> {
+    this.#calls++
     try {
       if (this.#gated || options !== undefined) return this.#sendSlowly(topic, value, options?.signal)
       const data = this.#encode(value)
@@ -197,14 +199,19 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    * @throws {FanwireError} `BAD_TOPIC`, `BAD_VALUE`, `TOO_LONG`
    */
   trySend(topic: string, value: T): 'sent' | 'full' | 'closed' {
+    this.#calls++
     if (this.#state !== 'open') {
-      this.#countRefusal(undefined)
+      this.#countRefusal(closed())
       return 'closed'
     }
-    const data = this.#encode(value)
-    if (this.#gated || !this.#publish(topic, data)) {
-      this.#countRefusal(undefined)
-      return 'full'
+    try {
+      if (this.#gated || !this.#publish(topic, this.#encode(value))) {
+        this.#countRefusal(new FanwireError('BUFFER_FULL', 'a link holds the producer back'))
+        return 'full'
+      }
+    } catch (error) {
+      this.#countRefusal(error)
+      throw error
     }
     if (this.#stores.length > 0) void this.#stored(topic, value)
     else void this.#sent()
@@ -252,7 +259,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
       stream: this.stream,
       next: this.#next,
       // Calls that wait are not settled yet.
-      offered: accepted + this.#refused,
+      offered: this.#calls - this.#room.size,
       accepted,
       refused: this.#refused,
       unheard: this.#unheard,

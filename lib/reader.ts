@@ -53,7 +53,14 @@ export class Reader {
   cut(cursor: Cursor, room: Room): boolean {
     if (cursor.partial !== undefined) return this.#slice(cursor, cursor.partial, room)
     for (let segment = cursor.advance(); segment !== undefined; segment = cursor.advance()) {
-      if (!segment.conflates) return this.#stretch(cursor, segment, room)
+      if (!segment.conflates) {
+        if (segment.view.numberAt(cursor.index) >= this.log.start) return this.#stretch(cursor, segment, room)
+        // The window passed it while the cursor was still busy with older values.
+        const gone = cursor.countBelow(this.log.start)
+        cursor.drop(gone)
+        cursor.evicted += gone
+        continue
+      }
       if (cursor.index < this.#windowIndex(segment)) {
         if (this.#gatherLastValues(cursor, segment, room)) return true
         if (cursor.index < this.#windowIndex(segment)) return false

@@ -135,10 +135,11 @@ export class SlabPool {
     else this.memory.used -= slab.cost
   }
 
-  /** Lets go of what is kept for later. */
-  trim(): void {
-    if (this.#spare === undefined) return
+  /** Lets go of what is kept for later. False when nothing is. */
+  trim(): boolean {
+    if (this.#spare === undefined) return false
     this.memory.used -= this.#spare.cost
     this.#spare = undefined
+    return true
   }
 }

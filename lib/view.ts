@@ -4,7 +4,7 @@ import type { ProducerLink } from './producer-link.js'
 import type { Slab } from './slab.js'
 
 /** Bytes that one position takes: its number and the bytes of all matches before it. */
-const POSITION_BYTES = 16
+export const POSITION_BYTES = 16
 const FIRST_CAPACITY = 64
 
 /**
@@ -110,7 +110,6 @@ export class FilteredView implements View {
   /** It has matches that its links have not been offered. */
   dirty = false
   gathered: Gathered | undefined
-  /** The index of the oldest position that is still kept. */
   #base = 0
   #numbers = new Float64Array(FIRST_CAPACITY)
   #before = new Float64Array(FIRST_CAPACITY)
@@ -122,6 +121,11 @@ export class FilteredView implements View {
     readonly prefixes: Set<string>,
   ) {
     memory.used += FIRST_CAPACITY * POSITION_BYTES
+  }
+
+  /** The index of the oldest position that is still kept. */
+  get base(): number {
+    return this.#base
   }
 
   /** Whether a topic, one character a byte, passes the filter. */

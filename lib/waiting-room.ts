@@ -36,7 +36,7 @@ export class WaitingRoom {
     }
     const cost = costOf(waiting)
     // One may always wait, or a producer whose memory its links hold could never be told to go on.
-    if (this.#waiting.size > 0 && !this.memory.fits(cost)) {
+    if (this.#waiting.size > 0 && !this.memory.hasRoom(cost)) {
       throw new FanwireError('BUFFER_FULL', 'the memory is full, so that no further send can wait; raise memory.bytes')
     }
     this.#waiting.add(waiting)

@@ -2,13 +2,19 @@ import { randomFillSync } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import type { Platform } from '../platform.js'
 
+/** Methods that `write` and `toString` of a buffer come down to, without their checks; Node has them, its types do not. */
+interface Utf8Buffer extends Buffer {
+  utf8Write(text: string, at: number): number
+  utf8Slice(from: number, to: number): string
+}
+
 /** The core's surroundings in Node. */
 export const nodePlatform: Platform = {
   // Not from Buffer's pool: a slab is long-lived, and the pool's 8 KiB would be pinned by it.
   allocate: (size) => Buffer.allocUnsafeSlow(size),
   textSize: (text) => Buffer.byteLength(text),
-  writeText: (target, at, text) => (target as Buffer).utf8Write(text, at),
-  readText: (source, from, to) => (source as Buffer).utf8Slice(from, to),
+  writeText: (target, at, text) => (target as Utf8Buffer).utf8Write(text, at),
+  readText: (source, from, to) => (source as Utf8Buffer).utf8Slice(from, to),
   view: (source, from, to) => Buffer.from(source.buffer, source.byteOffset + from, to - from),
   defer: (callback) => process.nextTick(callback),
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
