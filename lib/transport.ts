@@ -132,6 +132,8 @@ export interface ProducerPort {
   checkpoint(): number | undefined
   /** A large message is half written: the carrier must not write anything of its own in between. */
   readonly midMessage: boolean
+  /** The link has ended for good: a dialler dials it no more. */
+  readonly ended: boolean
   /** The connection is gone. Ends an accepted link; a dialled one waits for the next `connected`. */
   disconnected(reason: Error | undefined): void
   /** The link is gone for good. */
@@ -151,7 +153,10 @@ export interface Carrier {
    * no other write before that. May close the link, never throws.
    */
   write(run: Uint8Array, first: number, count: number): 'taken' | 'busy'
-  /** Cuts the connection; the core has already ended the link. */
+  /**
+   * Cuts the connection, of which the core wants to hear no more: with a reason at once, without one after what was
+   * written. A dialler dials again unless the link has {@link ProducerPort.ended}.
+   */
   close(reason?: Error): void
 }
 
@@ -202,6 +207,7 @@ export interface ConsumerContext extends Context {
 
 export interface ConsumerEnd {
   readonly urls: readonly string[]
+  /** Stops listening and dialling, and closes the connections that the core has left open. */
   close(): Promise<void>
   unref?(): void
 }
@@ -230,6 +236,8 @@ export interface ConsumerPort {
   ): boolean
   /** Numbers that will not come. */
   skipped(count: number, reason: SkipReason): void
+  /** The link has ended for good: a dialler dials it no more. */
+  readonly ended: boolean
   /** The producer says which number is next. Throws `BAD_PEER` when the count differs. */
   checkpoint(next: number): void
   disconnected(reason: Error | undefined): void

@@ -1,0 +1,125 @@
+import type { SkipReason } from '../framing/framing.js'
+import { badPeer, EMPTY } from '../framing/zmtp/bytes.js'
+import { readCheckpoint } from '../framing/zmtp/heartbeat.js'
+import { type Introduction, readStream, writeAck, writeIntroduction, writeStart } from '../framing/zmtp/peers.js'
+import { writeSubscription } from '../framing/zmtp/subscription.js'
+import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../transport.js'
+import { Session, type SessionSetup } from './session.js'
+import type { Wire } from './wire.js'
+
+const ROLE = { type: 'SUB', serves: ['PUB', 'XPUB'], what: 'a consumer' }
+
+/** A consumer's end of a connection: says what is wanted, and passes messages to the inbox. */
+export class ConsumerSession extends Session<ConsumerContext> implements ConsumerCarrier {
+  #port: ConsumerPort | undefined
+  #paused = false
+
+  /** @param claim gives the port, once the peer has proved to be a producer */
+  constructor(
+    wire: Wire,
+    setup: SessionSetup<ConsumerContext>,
+    dataFrame: number,
+    private readonly claim: () => ConsumerPort,
+  ) {
+    const { id, want, maxMessageBytes } = setup.context
+    super(wire, setup, ROLE, { introduction: writeIntroduction(id, want), maxMessageBytes, dataFrame })
+  }
+
+  override message(
+    chunk: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+    dataStart: number,
+    dataEnd: number,
+    frames?: readonly Uint8Array[],
+  ): boolean {
+    if (!this.flowing) return this.early(chunk, topicStart, topicEnd)
+    if ((this.#port as ConsumerPort).message(chunk, topicStart, topicEnd, dataStart, dataEnd, frames)) return true
+    this.#paused = true
+    if (this.isOpen) this.wire.pause()
+    return false
+  }
+
+  override skip(count: number, reason: SkipReason): void {
+    if (this.state === 'handshake') throw badPeer('peer sent SKIP before its READY')
+    if (!this.fanwire) return
+    if (!this.flowing) throw badPeer('peer sent SKIP before its STREAM')
+    this.#port?.skipped(count, reason)
+  }
+
+  resume(): void {
+    if (!this.#paused || !this.isOpen) return
+    this.#paused = false
+    try {
+      if (this.decoder.resume()) this.wire.resume()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  subscribe(prefix: Uint8Array): void {
+    this.control(writeSubscription(true, prefix, this.minor))
+  }
+
+  unsubscribe(prefix: Uint8Array): void {
+    this.control(writeSubscription(false, prefix, this.minor))
+  }
+
+  acknowledge(messages: number): void {
+    if (this.fanwire) this.control(writeAck(messages))
+  }
+
+  protected override opened(introduction: Introduction | undefined): void {
+    const port = this.claim()
+    this.#port = port
+    // A fanwire producer says STREAM first.
+    this.flowing = introduction === undefined
+    const { prefixes, from } = port.connected(this, { kind: this.fanwire ? 'fanwire' : 'foreign' })
+    if (!this.isOpen) return
+    const words = prefixes.map((prefix) => writeSubscription(true, prefix, this.minor))
+    if (this.fanwire) words.push(writeStart(from))
+    this.control(joined(words))
+  }
+
+  protected override said(name: string, data: Uint8Array): void {
+    if (!this.fanwire || name !== 'STREAM') return
+    if (this.flowing) throw badPeer('peer sent a second STREAM')
+    this.#port?.started(readStream(data))
+    this.flowing = true
+    this.settled()
+  }
+
+  protected override pinged(context: Uint8Array): void {
+    const next = this.fanwire && this.flowing ? readCheckpoint(context) : undefined
+    if (next !== undefined) this.#port?.checkpoint(next)
+  }
+
+  protected override control(bytes: Uint8Array): void {
+    if (this.isOpen && bytes.length > 0) this.wire.write(bytes)
+  }
+
+  protected override beat(): void {
+    if (this.#paused) {
+      // Nothing is heard because nothing is read. The producer may have nothing to write, and needs a sign of life.
+      this.heartbeat.forgive()
+      this.ping()
+    } else if (!this.buried() && this.heartbeat.silent > 0) {
+      this.ping()
+    }
+  }
+
+  protected override disconnected(reason: Error | undefined): void {
+    this.#port?.disconnected(reason)
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 0) return EMPTY
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
