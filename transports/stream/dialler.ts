@@ -1,0 +1,168 @@
+import type { Socket } from 'node:net'
+import type { Address } from '../../lib/address.js'
+import { FanwireError } from '../../lib/errors.js'
+import type { Timer } from '../../lib/platform.js'
+import type { Ending, Session } from '../../lib/session/session.js'
+import { Connection } from './connection.js'
+import { call } from './endpoint.js'
+import type { Port, Side } from './side.js'
+
+/**
+ * Each attempt is `connecting`, then `handshaking`, then `open`; whatever ends it, the dialler is `waiting` until the
+ * next one, and only `close` or the end of the link ends that. Every change is published as `fanwire:dial`.
+ */
+export type DiallerState = 'connecting' | 'handshaking' | 'open' | 'waiting' | 'closed'
+
+/** Keeps one link connected to an address for as long as it is wanted. */
+export class Dialler<P extends Port> {
+  #state: DiallerState = 'waiting'
+  /** Attempts in a row that came to nothing. */
+  #failures = 0
+  #socket: Socket | undefined
+  #session: Session | undefined
+  #timer: Timer | undefined
+  #keepsAlive = true
+  readonly #port: P
+  readonly #sockets = new Set<Socket>()
+
+  constructor(
+    private readonly side: Side<P>,
+    private readonly address: Address,
+  ) {
+    this.#port = side.open(address.url, 'dialled')
+  }
+
+  dial(): void {
+    if (this.#port.ended) {
+      this.#become('closed')
+      return
+    }
+    const { platform } = this.side.context
+    const { handshakeMs } = this.side.options
+    const socket = call(this.address)
+    if (!this.#keepsAlive) socket.unref()
+    this.#socket = socket
+    this.#sockets.add(socket)
+    this.#become('connecting')
+    let failure: Error | undefined
+    socket.on('error', (error) => {
+      failure = error
+    })
+    const tooLate = () => socket.destroy(new Error(`no answer in ${handshakeMs} ms`))
+    const deadline = platform.timer(handshakeMs, tooLate)
+    const refused = () => {
+      deadline.cancel()
+      this.#failed(failure)
+    }
+    socket.once('close', refused)
+    socket.once('close', () => this.#sockets.delete(socket))
+    socket.once('connect', () => {
+      deadline.cancel()
+      socket.off('close', refused)
+      this.#handshake(socket)
+    })
+  }
+
+  /** Stops dialling, and cuts what is half open. With `all` what is open, too. Settles when the sockets are closed. */
+  async close(all: boolean): Promise<void> {
+    const before = this.#state
+    this.#become('closed')
+    this.#timer?.cancel()
+    if (before === 'open' && !all) return
+    if (before === 'open') this.#session?.close()
+    else if (before !== 'waiting' && before !== 'closed') this.#socket?.destroy()
+    this.#port.end(undefined)
+    await Promise.all(Array.from(this.#sockets, closed))
+  }
+
+  unref(): void {
+    this.#keepsAlive = false
+    this.#socket?.unref()
+    // The timer was told to keep the process alive, and there is no way to take that back.
+    if (this.#timer === undefined) return
+    this.#timer.cancel()
+    this.#wait(0)
+  }
+
+  #handshake(socket: Socket): void {
+    if (this.#state === 'closed') {
+      socket.destroy()
+      return
+    }
+    this.#become('handshaking')
+    const connection = new Connection(socket, this.side.context.platform)
+    this.#session = this.side.session({
+      wire: connection,
+      remote: this.address.url,
+      claim: () => this.#port,
+      opened: () => {
+        this.#failures = 0
+        this.#become('open')
+      },
+      closed: (ending, reason) => this.#ended(ending, reason),
+    })
+    connection.begin(this.#session)
+  }
+
+  #ended(ending: Ending, reason: Error | undefined): void {
+    this.#session = undefined
+    if (ending === 'lost' && this.#state === 'handshaking') {
+      this.#failed(reason ?? new Error('the peer hung up during the handshake'))
+      return
+    }
+    if (this.#state === 'closed') {
+      this.#port.end(reason)
+      return
+    }
+    if (ending === 'lost' && reason !== undefined) this.#report(reason)
+    // Whoever breaks the protocol once will most likely do it again.
+    const broken = ending === 'failed' && reason instanceof FanwireError && reason.code === 'BAD_PEER'
+    this.#wait(broken ? this.side.options.reconnectMaxMs : this.#pause())
+  }
+
+  #failed(cause: Error | undefined): void {
+    if (this.#state === 'closed') return
+    const why = cause?.message ?? 'the peer hung up'
+    this.#report(new FanwireError('CONNECT_FAILED', `cannot connect to ${this.address.url}: ${why}`, { cause }))
+    this.#wait(this.#pause())
+  }
+
+  #report(error: Error): void {
+    const { url } = this.address
+    this.side.context.fault({ code: 'CONNECT_FAILED', message: error.message, remote: url, cause: error.cause })
+  }
+
+  /** Twice as long after every failure. */
+  #pause(): number {
+    const { reconnectMinMs, reconnectMaxMs } = this.side.options
+    return Math.min(reconnectMaxMs, reconnectMinMs * 2 ** Math.min(30, this.#failures++))
+  }
+
+  /** Waits for half of `delayMs` to all of it, so that many who lost the same peer do not come back together. */
+  #wait(delayMs: number): void {
+    const { platform } = this.side.context
+    if (this.#port.ended) {
+      this.#become('closed')
+      return
+    }
+    this.#become('waiting')
+    const [byte = 0] = platform.random(new Uint8Array(1))
+    this.#timer = platform.timer(delayMs * (0.5 + byte / 512), () => {
+      this.#timer = undefined
+      this.dial()
+    })
+    if (this.#keepsAlive) this.#timer.ref()
+  }
+
+  #become(state: DiallerState): void {
+    const from = this.#state
+    if (from === state) return
+    this.#state = state
+    this.side.context.platform.diagnose('dial', () => ({ url: this.address.url, from, to: state }))
+  }
+}
+
+/** Settles when the socket is closed. */
+export function closed(socket: Socket): Promise<void> {
+  return socket.closed ? Promise.resolve() : new Promise((resolve) => socket.once('close', () => resolve()))
+}

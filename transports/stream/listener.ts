@@ -1,0 +1,83 @@
+import type { Server, Socket } from 'node:net'
+import type { Address } from '../../lib/address.js'
+import type { Session } from '../../lib/session/session.js'
+import { Connection } from './connection.js'
+import { closed } from './dialler.js'
+import { boundUrl, remoteUrl, serve } from './endpoint.js'
+import type { Port, Side } from './side.js'
+
+/** The connections of one end, over all addresses that it listens on. */
+export class Guests<P extends Port> {
+  readonly #sessions = new Map<Socket, Session>()
+  readonly #sockets = new Set<Socket>()
+  #count = 0
+  #keepsAlive = true
+
+  constructor(private readonly side: Side<P>) {}
+
+  accept(socket: Socket, address: Address): void {
+    const { context, options } = this.side
+    const remote = remoteUrl(address, socket, ++this.#count)
+    if (this.#sessions.size >= options.maxLinks) {
+      // A plain close: room may come, and libzmq would never return after an ERROR.
+      socket.destroy()
+      const message = `turned ${remote} away: all of ${options.maxLinks} links (maxLinks) are taken`
+      context.fault({ code: 'CONNECT_FAILED', message, remote })
+      return
+    }
+    if (!this.#keepsAlive) socket.unref()
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    const connection = new Connection(socket, context.platform)
+    const session = this.side.session({
+      wire: connection,
+      remote,
+      claim: () => this.side.open(remote, 'accepted'),
+      closed: () => this.#sessions.delete(socket),
+    })
+    this.#sessions.set(socket, session)
+    connection.begin(session)
+  }
+
+  /** Cuts what is half open. With `all` what is open, too. Settles when the sockets that are to close have closed. */
+  async close(all: boolean): Promise<void> {
+    for (const [socket, session] of this.#sessions) {
+      if (session.state === 'handshake') socket.destroy()
+      else if (all) session.close()
+    }
+    const leaving = [...this.#sockets].filter((socket) => all || this.#sessions.get(socket)?.state !== 'open')
+    await Promise.all(leaving.map(closed))
+  }
+
+  unref(): void {
+    this.#keepsAlive = false
+    for (const socket of this.#sockets) socket.unref()
+  }
+}
+
+/** One address that is listened on. */
+export class Listener {
+  private constructor(
+    readonly url: string,
+    private readonly server: Server,
+  ) {}
+
+  /** @throws {FanwireError} `ADDRESS_IN_USE`, `OPEN_FAILED` */
+  static async open<P extends Port>(address: Address, side: Side<P>, guests: Guests<P>): Promise<Listener> {
+    const server = await serve(address, (socket) => guests.accept(socket, address))
+    const listener = new Listener(boundUrl(address, server), server)
+    server.on('error', (cause) => {
+      side.context.fault({ code: 'OPEN_FAILED', message: `cannot accept on ${listener.url}: ${cause.message}`, cause })
+    })
+    return listener
+  }
+
+  /** The address is free again when this returns; connections are not touched. */
+  close(): void {
+    this.server.close()
+  }
+
+  unref(): void {
+    this.server.unref()
+  }
+}

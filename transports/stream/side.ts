@@ -1,0 +1,59 @@
+import { zmtpFraming } from '../../lib/framing/zmtp/framing.js'
+import { ConsumerSession } from '../../lib/session/consumer-session.js'
+import { ProducerSession } from '../../lib/session/producer-session.js'
+import type { Ending, Session, SessionOptions } from '../../lib/session/session.js'
+import type { Wire } from '../../lib/session/wire.js'
+import type { ConsumerContext, ConsumerPort, Context, ProducerContext, ProducerPort } from '../../lib/transport.js'
+
+/** What the transport's option table makes of the options. */
+export interface StreamOptions extends SessionOptions {
+  readonly maxLinks: number
+  readonly reconnectMinMs: number
+  readonly reconnectMaxMs: number
+  readonly dataFrame: number
+}
+
+/** A link of either kind, as far as who listens or dials must know it. */
+export interface Port {
+  readonly ended: boolean
+  end(reason: Error | undefined): void
+}
+
+export interface SessionHooks<P extends Port> {
+  readonly wire: Wire
+  readonly remote: string
+  /** Gives the session its port, once the peer has proved to be of the right kind. */
+  readonly claim: () => P
+  readonly opened?: () => void
+  readonly closed: (ending: Ending, reason: Error | undefined) => void
+}
+
+/** Producer or consumer: what listeners and diallers do for one they do for the other. */
+export interface Side<P extends Port = Port> {
+  readonly context: Context
+  readonly options: StreamOptions
+  open(remote: string, origin: 'accepted' | 'dialled'): P
+  session(hooks: SessionHooks<P>): Session
+}
+
+export function producerSide(context: ProducerContext): Side<ProducerPort> {
+  const options = context.options as unknown as StreamOptions
+  const log = context.log(zmtpFraming)
+  return {
+    context,
+    options,
+    open: (remote, origin) => log.open(remote, origin),
+    session: ({ wire, claim, ...hooks }) => new ProducerSession(wire, { context, options, ...hooks }, claim),
+  }
+}
+
+export function consumerSide(context: ConsumerContext): Side<ConsumerPort> {
+  const options = context.options as unknown as StreamOptions
+  return {
+    context,
+    options,
+    open: (remote, origin) => context.open(remote, origin),
+    session: ({ wire, claim, ...hooks }) =>
+      new ConsumerSession(wire, { context, options, ...hooks }, options.dataFrame, claim),
+  }
+}
