@@ -1,0 +1,154 @@
+import { test } from 'tap'
+import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
+import { consume, produce, RawListener, READY_PUB } from './doubles.js'
+
+const FAST = { reconnectMinMs: 100, reconnectMaxMs: 800 }
+
+test('keeps dialling, waiting longer after every failure, and tells of each', async (t) => {
+  const listener = await RawListener.open()
+  const { url } = listener
+  await listener.close()
+  const consumer = await consume(url, { role: 'dial', options: FAST })
+  t.teardown(() => consumer.close())
+  const link = await consumer.links.until(() => true)
+  t.equal(link.origin, 'dialled')
+  t.equal(link.remote, url)
+  // The longest that each wait can be; half of it is the shortest.
+  for (const [i, longest] of [100, 200, 400, 800, 800].entries()) {
+    const fault = await consumer.faults.until(() => consumer.faults.all.length > i, i)
+    t.match(fault, { code: 'CONNECT_FAILED', message: /cannot connect to tcp:.*ECONNREFUSED/, remote: url })
+    const attempts = () =>
+      consumer.clock.diagnosed.filter(({ message }) => 'to' in message && message.to === 'connecting')
+    t.equal(attempts().length, i + 1)
+    consumer.clock.advance(longest / 2 - 1)
+    t.equal(attempts().length, i + 1, 'too early')
+    consumer.clock.advance(longest / 2 + 1)
+    t.equal(attempts().length, i + 2)
+  }
+  await consumer.faults.until(() => consumer.faults.all.length > 5, 5)
+  t.strictSame(link.events.all, [], 'one link over all attempts, never connected')
+})
+
+test('shows its states on a diagnostics channel', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const consumer = await consume(listener.url, { role: 'dial', options: FAST })
+  const states = () => consumer.clock.diagnosed.map(({ name, message }) => [name, 'to' in message && message.to])
+  const peer = await listener.peer()
+  await peer.handshake(1, READY_PUB)
+  const link = await consumer.links.until(() => true)
+  await link.until('connected')
+  peer.socket.end()
+  await link.until('disconnected')
+  await consumer.close()
+  t.strictSame(states(), [
+    ['dial', 'connecting'],
+    ['dial', 'handshaking'],
+    ['dial', 'open'],
+    ['dial', 'waiting'],
+    ['dial', 'closed'],
+  ])
+  t.equal(link.ended, true)
+  consumer.clock.advance(10_000)
+  t.equal(states().length, 5)
+})
+
+test('comes back after the peer has gone, with one link and its subscriptions sent anew', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const consumer = await consume(listener.url, { role: 'dial', options: FAST })
+  t.teardown(() => consumer.close())
+  for (let i = 0; i < 20; i++) {
+    const peer = await listener.peer(i)
+    await peer.handshake(1, READY_PUB)
+    const [link] = consumer.links.all
+    t.equal(await peer.frame(), '040b0953554253435249424561')
+    t.equal(await peer.frame(), '040a09535542534352494245')
+    const before = link?.events.all.length
+    if (i % 2 === 0) peer.socket.destroy()
+    else peer.socket.resetAndDestroy()
+    await link?.until('disconnected', before)
+    consumer.clock.advance(100)
+  }
+  t.equal(consumer.links.all.length, 1)
+})
+
+test('waits long after a peer that broke the protocol, or hung up in the handshake', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const consumer = await consume(listener.url, { role: 'dial', options: FAST })
+  t.teardown(() => consumer.close())
+  const first = await listener.peer(0)
+  first.write('48545450')
+  await first.ended
+  await consumer.faults.until(({ code, message }) => code === 'BAD_PEER' && message.includes(': HTTP'))
+  consumer.clock.advance(399)
+  t.equal(listener.peers.all.length, 1)
+  consumer.clock.advance(401)
+  const second = await listener.peer(1)
+  second.write(writeGreeting())
+  await second.read(64)
+  second.socket.end()
+  await consumer.faults.until(({ code, message }) => code === 'CONNECT_FAILED' && message.includes('hung up during'))
+  consumer.clock.advance(200)
+  await listener.peer(2)
+})
+
+test('does not dial again once the core has ended the link, and does when it has only cut the connection', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const producer = await produce(listener.url, { role: 'dial', options: FAST })
+  t.teardown(() => producer.close())
+  const link = await producer.links.until(() => true)
+  const first = await listener.peer(0)
+  await first.handshake()
+  await link.until('connected')
+  link.carrier?.close(new Error('stalled'))
+  await first.ended
+  producer.clock.advance(100)
+  const second = await listener.peer(1)
+  await second.handshake()
+  await link.until('connected', 3)
+  link.ended = true
+  link.carrier?.close()
+  await second.ended
+  producer.clock.advance(100_000)
+  const states = producer.clock.diagnosed.map(({ message }) => 'to' in message && message.to)
+  t.equal(states.at(-1), 'closed')
+  t.equal(listener.peers.all.length, 2)
+  t.strictSame(producer.faults.all, [])
+})
+
+test('gives up on a listener that accepts and never speaks', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const consumer = await consume(listener.url, { role: 'dial', options: { ...FAST, handshakeMs: 500 } })
+  t.teardown(() => consumer.close())
+  const peer = await listener.peer()
+  await peer.read(64)
+  consumer.clock.advance(500)
+  await peer.ended
+  t.match(consumer.faults.all, [{ code: 'BAD_PEER', message: /did not finish its handshake/ }])
+})
+
+test('closes in every state', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const connecting = await consume(listener.url, { role: 'dial' })
+  await connecting.close()
+  const handshaking = await consume(listener.url, { role: 'dial' })
+  const peer = await listener.peer(listener.peers.all.length)
+  await peer.read(64)
+  await handshaking.close()
+  await peer.ended
+  const open = await consume(listener.url, { role: 'dial' })
+  const other = await listener.peer(listener.peers.all.length)
+  await other.handshake(1, READY_PUB)
+  await open.links.all[0]?.until('connected')
+  await open.close()
+  await other.ended
+  for (const { links, faults } of [connecting, handshaking, open]) {
+    t.equal(links.all[0]?.ended, true)
+    t.strictSame(faults.all, [])
+  }
+})
