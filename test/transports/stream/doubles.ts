@@ -129,6 +129,8 @@ export class ConsumerLinkDouble extends LinkDouble implements ConsumerPort {
   carrier: ConsumerCarrier | undefined
   prefixes = ['a', '']
   from: StartFrom = 'now'
+  /** Messages so far. */
+  count = 0
   /** Messages that it takes before it says no. */
   room = Number.POSITIVE_INFINITY
 
@@ -151,6 +153,7 @@ export class ConsumerLinkDouble extends LinkDouble implements ConsumerPort {
     frames?: readonly Uint8Array[],
   ): boolean {
     this.room--
+    this.count++
     this.events.push({
       type: 'message',
       topic: text(chunk.subarray(topicStart, topicEnd)),
@@ -273,6 +276,7 @@ export class RawPeer {
   static async dial(url: string): Promise<RawPeer> {
     const { host, port, path } = parseAddress(url)
     const socket = path === undefined ? connect({ host: host as string, port: port as number }) : connect({ path })
+    socket.setNoDelay()
     const peer = new RawPeer(socket)
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     return peer

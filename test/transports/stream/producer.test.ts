@@ -52,7 +52,7 @@ test('greets and introduces itself at once, and sends nothing more before the pe
 
 test('takes subscriptions in both forms, on connections of 3.1 and of 3.0', async (t) => {
   for (const minor of [1, 0]) {
-    const { peer, link } = await link(t, {}, minor)
+    const { peer, link: port } = await link(t, {}, minor)
     peer.write(
       command('SUBSCRIBE', Buffer.from('a')),
       '00 02 01 62',
@@ -60,9 +60,9 @@ test('takes subscriptions in both forms, on connections of 3.1 and of 3.0', asyn
       '00 02 00 62',
     )
     peer.write('00 02 05 62', '01 01 01 00 01 01', '00 01 01')
-    await link.events.until((event) => event.type === 'subscribe' && event.prefix === '')
+    await port.events.until((event) => event.type === 'subscribe' && event.prefix === '')
     t.strictSame(
-      link.events.all.filter(({ type }) => type.endsWith('subscribe')),
+      port.events.all.filter(({ type }) => type.endsWith('subscribe')),
       [
         { type: 'subscribe', prefix: 'a' },
         { type: 'subscribe', prefix: 'b' },
