@@ -1,0 +1,24 @@
+import t from 'tap'
+import { Pace } from '../../cli/pace.js'
+
+t.test('lets the first pass at once and the others at equal distances', async (t) => {
+  const pace = new Pace(10, () => 5_000)
+  t.strictSame([pace.next(), pace.next(), pace.next()], [0, 100, 200])
+})
+
+t.test('makes up for coarse timers', async (t) => {
+  let now = 0
+  const pace = new Pace(1_000, () => now)
+  t.strictSame([pace.next(), pace.next()], [0, 1])
+  now = 5
+  t.strictSame([pace.next(), pace.next(), pace.next(), pace.next(), pace.next()], [0, 0, 0, 0, 1])
+})
+
+t.test('does not make up for a long pause', async (t) => {
+  let now = 0
+  const pace = new Pace(100, () => now)
+  pace.next()
+  now = 60_000
+  const passed = Array.from({ length: 20 }, () => pace.next())
+  t.equal(passed.filter((waitMs) => waitMs === 0).length, 11, 'a tenth of a second of it')
+})
