@@ -12,6 +12,8 @@ export interface Segment {
   readonly first: number
   /** The index at which it leaves; `Infinity` while the segment is open. */
   end: number
+  /** The number below which it lies; `Infinity` while the segment is open. */
+  endNumber: number
   /** Messages dropped between the segment before and this one: the link had closed its ears. */
   readonly droppedBefore: number
   /** Only the newest message of each topic is read. */
@@ -112,8 +114,8 @@ export class Cursor {
     return Infinity
   }
 
-  /** Goes on with `view` from its end, or from `first` where its history is wanted. */
-  enter(view: View, conflates: boolean, first = view.end): void {
+  /** Goes on with `view` from `number` on, which is the view's end, or from `first` where its history is wanted. */
+  enter(view: View, conflates: boolean, number: number, first = view.end): void {
     const deaf = this.#deaf
     if (deaf !== undefined) {
       this.#deaf = { view, from: view.end, dropped: this.deafDropped }
@@ -122,7 +124,10 @@ export class Cursor {
       return
     }
     const open = this.segments.at(-1)
-    if (open !== undefined) open.end = Math.min(open.end, open.view.end)
+    if (open !== undefined && open.end === Infinity) {
+      open.end = open.view.end
+      open.endNumber = number
+    }
     this.#push(view, first, 0, conflates)
   }
 
@@ -149,7 +154,7 @@ export class Cursor {
 
   #push(view: View, first: number, droppedBefore: number, conflates: boolean): void {
     view.hold()
-    this.segments.push({ view, first, end: Infinity, droppedBefore, conflates })
+    this.segments.push({ view, first, end: Infinity, endNumber: Infinity, droppedBefore, conflates })
     if (this.segments.length === 1) {
       this.index = first
       this.unplaced += droppedBefore

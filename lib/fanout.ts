@@ -10,7 +10,7 @@ import type { Policy } from './overflow.js'
 import type { Platform, Timer } from './platform.js'
 import { ProducerLink } from './producer-link.js'
 import { Reader } from './reader.js'
-import { Retention } from './retention.js'
+import type { Retention } from './retention.js'
 import { SLAB_BYTES, type Slab } from './slab.js'
 import { type Topic, Topics } from './topics.js'
 import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
@@ -227,9 +227,9 @@ export class Fanout implements LogPort {
     link.cursor = cursor
     if (start < log.next) {
       const first = past instanceof FilteredView ? past.base : start
-      cursor.enter(past, link.conflates || from === 'latest-per-topic', first)
+      cursor.enter(past, link.conflates || from === 'latest-per-topic', start, first)
     }
-    cursor.enter(view, link.conflates)
+    cursor.enter(view, link.conflates, log.next)
     view.links.add(link)
     if (cursor.waiting > 0) this.#behind.add(link)
     link.catchingUp = !link.jumps && !link.conflates && cursor.excess(link.limit) > 0
@@ -322,7 +322,7 @@ export class Fanout implements LogPort {
       if (next === view) continue
       next.links.add(link)
       this.#leave(link)
-      cursor.enter(next, link.conflates)
+      cursor.enter(next, link.conflates, this.log.next)
       this.arm(link)
     }
     this.#unsettled.clear()

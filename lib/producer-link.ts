@@ -1,5 +1,5 @@
 import { byteString } from './bytes.js'
-import { Cursor } from './cursor.js'
+import type { Cursor } from './cursor.js'
 import { FanwireError } from './errors.js'
 import type { Fanout } from './fanout.js'
 import type { DropReason, ProducerLinkLedger } from './ledger.js'
@@ -92,6 +92,10 @@ export class ProducerLink implements ProducerPort {
 
   get midMessage(): boolean {
     return this.cursor?.partial !== undefined
+  }
+
+  get ended(): boolean {
+    return this.state === 'closed'
   }
 
   get limit(): CompleteLimit {

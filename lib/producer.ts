@@ -389,7 +389,10 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     const gates = this.#fanouts.flatMap((fanout) => [...fanout.gates])
     const refusing = gates.find(({ policy }) => policy.policy === 'buffer')
     if (refusing !== undefined) {
-      throw new FanwireError('BUFFER_FULL', `the backlog for ${refusing.remote} is at its limit; nobody got the message`)
+      throw new FanwireError(
+        'BUFFER_FULL',
+        `the backlog for ${refusing.remote} is at its limit; nobody got the message`,
+      )
     }
     for (const fanout of this.#fanouts) {
       const entry = fanout.topic(topic)

@@ -102,7 +102,8 @@ export class Reader {
     const limit = Math.min(room.bytes, room.allowance)
     if (size > limit) {
       count = slab.indexWithin(start + limit) - index
-      if (count <= 0) return this.#begin(cursor, { bytes: slab.bytes, slab, at: start, end: slab.startOf(index + 1), number }, room)
+      if (count <= 0)
+        return this.#begin(cursor, { bytes: slab.bytes, slab, at: start, end: slab.startOf(index + 1), number }, room)
       size = slab.startOf(index + count) - start
     }
     cursor.index += count
@@ -161,7 +162,7 @@ export class Reader {
     const { view } = segment
     const window = this.log.start
     const windowIndex = this.#windowIndex(segment)
-    const values = this.lastValues.between(cursor.number, window, view)
+    const values = this.lastValues.between(cursor.number, Math.min(window, segment.endNumber), view)
     const superseded = windowIndex - cursor.index - values.length
     cursor.index += superseded
     cursor.unplaced += superseded

@@ -169,7 +169,8 @@ export class FilteredView implements View {
   trim(index: number): void {
     if (index > this.#base) this.#base = index
     const kept = this.end - this.#base
-    if (this.#numbers.length > 4 * FIRST_CAPACITY && kept < this.#numbers.length >> 3) this.#resize(this.#numbers.length >> 2)
+    if (this.#numbers.length > 4 * FIRST_CAPACITY && kept < this.#numbers.length >> 3)
+      this.#resize(this.#numbers.length >> 2)
   }
 
   hold(): void {

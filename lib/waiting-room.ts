@@ -32,7 +32,10 @@ export class WaitingRoom {
   /** @throws {FanwireError} `BUFFER_FULL` when too many wait already, or no memory is left for the data */
   enter(waiting: Waiting): void {
     if (this.#waiting.size >= MOST_WAITING) {
-      throw new FanwireError('BUFFER_FULL', `${MOST_WAITING} sends are waiting already; await send() before the next one`)
+      throw new FanwireError(
+        'BUFFER_FULL',
+        `${MOST_WAITING} sends are waiting already; await send() before the next one`,
+      )
     }
     const cost = costOf(waiting)
     // One may always wait, or a producer whose memory its links hold could never be told to go on.

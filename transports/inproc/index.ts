@@ -55,7 +55,9 @@ export const inproc: Transport = {
   async produce(addresses, context) {
     const side: ProducerSide = { kind: 'producer', context, log: context.log(zmtpFraming) }
     const open: (() => void)[] = []
-    const close = async () => open.forEach((leave) => leave())
+    const close = async () => {
+      for (const leave of open) leave()
+    }
     try {
       for (const { url, name } of addresses) open.push(enter(name as string, url, side))
     } catch (error) {

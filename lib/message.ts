@@ -1,0 +1,137 @@
+import { copyBytes } from './bytes.js'
+import { Chunk } from './chunk.js'
+import type { Platform } from './platform.js'
+import type { TopicNames } from './topic-names.js'
+
+/** What arrived. It may be kept and never changes; what is kept for long should be a {@link copy}. */
+export interface Message<T = Uint8Array> {
+  readonly topic: string
+  /** The topic as it stands on the wire, which need not be UTF-8 if the peer is foreign. */
+  readonly topicBytes: Uint8Array
+  /** The bytes of the message, as a view: it keeps the memory alive that it arrived in, 64 KiB for instance. */
+  readonly data: Uint8Array
+  /** The data as the codec made it; without a codec the data itself. */
+  readonly value: T
+  /** All frames of a foreign message of several parts; topic and data otherwise. */
+  readonly frames: readonly Uint8Array[]
+  /** The number of the message in its stream; undefined where the producer gives none. */
+  readonly sequence: number | undefined
+  /** How many messages of the stream were lost, or dropped by the producer, just before this one. */
+  readonly missed: number
+  /** The name of the stream; undefined where the producer gives none. */
+  readonly stream: string | undefined
+  /** The data as text; what is not UTF-8 becomes U+FFFD. */
+  text(): string
+  /** The data as JSON. Throws a `SyntaxError` when it is none. */
+  json(): unknown
+  /** The same message in memory of its own. */
+  copy(): Message<T>
+  /** Tells the producer, under `acknowledge: 'manual'`, that the application is done with this message. Any order will do. */
+  ack(): void
+}
+
+/** What a message needs from the connection that it came through. */
+export interface MessageSource {
+  readonly platform: Platform
+  readonly names: TopicNames
+  readonly stream: string | undefined
+  acknowledge(message: Arrival<unknown>): void
+}
+
+/** Stands for "no number": a number in every message keeps the field of one kind. */
+export const UNNUMBERED = -1
+
+/**
+ * A message as the core knows it. One is made for each that arrives, so that it holds what cannot be found out later and
+ * nothing else; all the rest is made when it is first asked for.
+ */
+export class Arrival<T = Uint8Array> implements Message<T> {
+  /** See {@link Message.data}, once it was asked for. */
+  private view: Uint8Array | undefined = undefined
+  /** What the codec made of the data. */
+  decoded: T | undefined = undefined
+
+  constructor(
+    readonly source: MessageSource,
+    readonly chunk: Chunk,
+    readonly topicStart: number,
+    readonly topicEnd: number,
+    readonly dataStart: number,
+    readonly dataEnd: number,
+    /** {@link sequence}, or {@link UNNUMBERED}. */
+    readonly number: number,
+    public missed: number,
+    /** Its place in the connection, counted from 0: what acknowledgements count. */
+    readonly place: number,
+    readonly parts: readonly Uint8Array[] | undefined,
+  ) {}
+
+  get topic(): string {
+    return this.source.names.read(this.chunk.bytes, this.topicStart, this.topicEnd)
+  }
+
+  get topicBytes(): Uint8Array {
+    return this.source.platform.view(this.chunk.bytes, this.topicStart, this.topicEnd)
+  }
+
+  get data(): Uint8Array {
+    this.view ??= this.source.platform.view(this.chunk.bytes, this.dataStart, this.dataEnd)
+    return this.view
+  }
+
+  get value(): T {
+    return this.decoded ?? (this.data as T)
+  }
+
+  get frames(): readonly Uint8Array[] {
+    return this.parts ?? [this.topicBytes, this.data]
+  }
+
+  get sequence(): number | undefined {
+    return this.number === UNNUMBERED ? undefined : this.number
+  }
+
+  get stream(): string | undefined {
+    return this.source.stream
+  }
+
+  text(): string {
+    return this.source.platform.readText(this.chunk.bytes, this.dataStart, this.dataEnd)
+  }
+
+  json(): unknown {
+    return JSON.parse(this.text())
+  }
+
+  copy(): Arrival<T> {
+    const { source, parts } = this
+    const topicSize = this.topicEnd - this.topicStart
+    const bytes = source.platform.allocate(topicSize + this.dataEnd - this.dataStart)
+    copyBytes(this.chunk.bytes, this.topicStart, this.topicEnd, bytes, 0)
+    copyBytes(this.chunk.bytes, this.dataStart, this.dataEnd, bytes, topicSize)
+    const copy = new Arrival<T>(
+      source,
+      new Chunk(bytes),
+      0,
+      topicSize,
+      topicSize,
+      bytes.length,
+      this.number,
+      this.missed,
+      this.place,
+      parts?.map((part) => part.slice()),
+    )
+    copy.decoded = this.decoded
+    return copy
+  }
+
+  ack(): void {
+    this.source.acknowledge(this)
+  }
+
+  /** What `console.log` shows in Node: the message rather than how it is held. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { topic, data, sequence, missed, stream } = this
+    return { topic, data, sequence, missed, stream }
+  }
+}
