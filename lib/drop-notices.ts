@@ -18,8 +18,8 @@ export class DropNotices<Subject, Reason extends string> {
   ) {}
 
   add(subject: Subject, reason: Reason, count: number): void {
-    let counts = this.#pending.get(subject)
-    if (counts === undefined) this.#pending.set(subject, (counts = new Map()))
+    const counts = this.#pending.get(subject) ?? new Map<Reason, number>()
+    this.#pending.set(subject, counts)
     counts.set(reason, (counts.get(reason) ?? 0) + count)
     if (this.#timer !== undefined || this.#deferred) return
     this.#deferred = true
