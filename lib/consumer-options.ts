@@ -26,7 +26,7 @@ import { checkTopic, MAX_TOPIC_BYTES } from './topic.js'
 import type { Resume, StartFrom, Transport } from './transport.js'
 
 /** The subscriptions that a producer takes from one link. */
-const MOST_TOPICS = 10_000
+export const MOST_TOPICS = 10_000
 
 /** What every consumer takes. Whatever text can say may stand in the URL as well: `tcp://127.0.0.1:5555?from=oldest`. */
 export interface ConsumerOptions<T = Uint8Array> {
@@ -128,7 +128,8 @@ function topicsRule(): OptionRule<readonly (string | Uint8Array)[]> {
   }
 }
 
-function checkPrefix(topic: unknown, name: string): string | Uint8Array {
+/** @throws {FanwireError} `BAD_TOPIC`, or `BAD_OPTION` for what is no topic at all */
+export function checkPrefix(topic: unknown, name: string): string | Uint8Array {
   if (typeof topic === 'string') {
     checkTopic(topic)
     return topic

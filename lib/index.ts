@@ -1,15 +1,42 @@
 import { loadTransport, schemes } from '../transports/index.js'
-import { parseAddress } from './address.js'
+import { type Address, checkDialable, parseAddress } from './address.js'
+import { Consumer } from './consumer.js'
+import { type ConsumerOptions, checkConsumerOptions } from './consumer-options.js'
 import { FanwireError } from './errors.js'
 import { nodePlatform } from './node/platform.js'
 import { Producer } from './producer.js'
 import { checkProducerOptions, type ProducerOptions } from './producer-options.js'
 import { Retention } from './retention.js'
-import type { Transport } from './transport.js'
+import type { Context, Transport } from './transport.js'
 
-export { bytes, type Codec, json, text } from './codec.js'
+export { bytes, type Codec, json, type StandardSchema, text } from './codec.js'
+export type {
+  ConsumerEvents,
+  ConsumerStats,
+  Gap,
+  InboxDrop,
+  LoopOptions,
+  NewStream,
+  Slow,
+  Source,
+  SourcesOptions,
+} from './consumer.js'
+export { Consumer } from './consumer.js'
+export type { ConsumerOptions, ConsumerOverflow } from './consumer-options.js'
 export { type ErrorCode, FanwireError } from './errors.js'
-export type { ProducerLedger, ProducerLinkLedger } from './ledger.js'
+export type { SourceLedger } from './intake.js'
+export {
+  balanceLink,
+  balanceProducer,
+  balanceStream,
+  type ProducerLedger,
+  type ProducerLinkLedger,
+  type StreamLedger,
+} from './ledger.js'
+export type { LinkState } from './link.js'
+export type { Message } from './message.js'
+export type { Overflow, OverflowChoice, Policy } from './overflow.js'
+export { pipe } from './pipe.js'
 export type { CloseOptions, Drop, Link, LinkedOptions, ProducerEvents, ProducerStats, SendOptions } from './producer.js'
 export { Producer } from './producer.js'
 export type { ProducerOptions } from './producer-options.js'
@@ -25,13 +52,9 @@ export async function createProducer<T = string | Uint8Array>(
   url: string | readonly string[],
   options: ProducerOptions<T> = {},
 ): Promise<Producer<T>> {
-  const addresses = (typeof url === 'string' ? [url] : url).map(parseAddress)
-  const own = [options.transport ?? []].flat() as readonly Transport[]
-  const found = await Promise.all(addresses.map(({ scheme }) => transportOf(scheme, own)))
-  const transports = [...new Set(found)]
+  const { addresses, transports, roomOf } = await locate(url, options.transport)
   const checked = checkProducerOptions(options, addresses, transports)
-  const [common] = checked
-  if (common === undefined) throw new FanwireError('BAD_ADDRESS', 'a producer needs at least one URL')
+  const [common] = checked as [(typeof checked)[number]]
   const producer = new Producer<T>(nodePlatform, {
     ...common,
     stream: common.stream ?? randomName(),
@@ -42,21 +65,10 @@ export async function createProducer<T = string | Uint8Array>(
   })
   try {
     for (const [i, transport] of transports.entries()) {
-      const { role, signal, maxMessageBytes, own: ownOptions } = checked[i] ?? common
-      producer.attach(
-        await transport.produce(
-          addresses.filter((_, at) => found[at] === transport),
-          {
-            platform: nodePlatform,
-            role: role ?? (transport.listens === 'producer' ? 'listen' : 'dial'),
-            options: ownOptions,
-            maxMessageBytes,
-            signal,
-            fault: (fault) => producer.fault(fault),
-            log: (framing) => producer.log(framing),
-          },
-        ),
-      )
+      const context = contextOf(checked[i] ?? common, transport, 'producer', producer)
+      const own = addresses.filter((address) => roomOf(address) === transport)
+      checkRole(context.role, own)
+      producer.attach(await transport.produce(own, { ...context, log: (framing) => producer.log(framing) }))
     }
   } catch (error) {
     await producer.close({ drainMs: 0 })
@@ -65,10 +77,90 @@ export async function createProducer<T = string | Uint8Array>(
   return producer
 }
 
+/**
+ * Opens a consumer at one address, or at several. Sources that carry the same stream are lines of it: the first copy of
+ * each message wins, unless `lines` is `'separate'`. Resolves once every address is bound, or once dialling has begun,
+ * which goes on until `close()`.
+ *
+ * @throws {FanwireError} `BAD_ADDRESS`, `BAD_OPTION`, `BAD_TOPIC`, `ADDRESS_IN_USE`, `OPEN_FAILED`, or the signal's reason
+ */
+export async function createConsumer<T = Uint8Array>(
+  url: string | readonly string[],
+  options: ConsumerOptions<T> = {},
+): Promise<Consumer<T>> {
+  const { addresses, transports, roomOf } = await locate(url, options.transport)
+  const checked = checkConsumerOptions(options, addresses, transports)
+  const [common] = checked as [(typeof checked)[number]]
+  const id = common.id ?? randomName()
+  const consumer = new Consumer<T>(nodePlatform, { ...common, id })
+  const { want } = common
+  try {
+    for (const address of addresses) {
+      const transport = roomOf(address)
+      const context = contextOf(checked[transports.indexOf(transport)] ?? common, transport, 'consumer', consumer)
+      checkRole(context.role, [address])
+      const open = (remote: string, origin: 'accepted' | 'dialled') => consumer.open(remote, origin)
+      consumer.attach(await transport.consume(address, { ...context, id, want, open }))
+    }
+  } catch (error) {
+    await consumer.close()
+    throw error
+  }
+  return consumer
+}
+
+interface Located {
+  readonly addresses: readonly Address[]
+  /** Each once. */
+  readonly transports: readonly Transport[]
+  readonly roomOf: (address: Address) => Transport
+}
+
+/** Finds the transport of every URL; those that the caller brings along go first. */
+async function locate(
+  url: string | readonly string[],
+  given: Transport | readonly Transport[] | undefined,
+): Promise<Located> {
+  const addresses = (Array.isArray(url) ? url : [url]).map(parseAddress)
+  if (addresses.length === 0) throw new FanwireError('BAD_ADDRESS', 'at least one URL is needed, got none')
+  const own: readonly Transport[] = [given ?? []].flat()
+  const rooms = new Map<Address, Transport>()
+  for (const address of addresses) rooms.set(address, await transportOf(address.scheme, own))
+  const roomOf = (address: Address) => rooms.get(address) as Transport
+  return { addresses, transports: [...new Set(rooms.values())], roomOf }
+}
+
 async function transportOf(scheme: string, own: readonly Transport[]): Promise<Transport> {
-  const transport = own.find((each) => each.schemes.includes(scheme)) ?? (await loadTransport(scheme))
+  const transport = own.find((each) => each.schemes?.includes(scheme)) ?? (await loadTransport(scheme))
   if (transport !== undefined) return transport
   throw new FanwireError('BAD_ADDRESS', `no transport for ${scheme}://; there are ${schemes.join(', ')}`)
+}
+
+interface EndOptions {
+  readonly role: Context['role'] | undefined
+  readonly signal: AbortSignal | undefined
+  readonly maxMessageBytes: number
+  readonly own: Context['options']
+}
+
+function contextOf(
+  { role, signal, maxMessageBytes, own }: EndOptions,
+  transport: Transport,
+  kind: 'producer' | 'consumer',
+  end: Pick<Context, 'fault'>,
+): Context {
+  return {
+    platform: nodePlatform,
+    role: role ?? (transport.listens === kind ? 'listen' : 'dial'),
+    options: own,
+    maxMessageBytes,
+    signal,
+    fault: (fault) => end.fault(fault),
+  }
+}
+
+function checkRole(role: Context['role'], addresses: readonly Address[]): void {
+  if (role === 'dial') for (const address of addresses) checkDialable(address)
 }
 
 /** 10 characters of `0-9A-Z`. */

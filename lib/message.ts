@@ -1,6 +1,7 @@
 import { copyBytes } from './bytes.js'
 import { Chunk } from './chunk.js'
 import type { Platform } from './platform.js'
+import type { Tally } from './tally.js'
 import type { TopicNames } from './topic-names.js'
 
 /** What arrived. It may be kept and never changes; what is kept for long should be a {@link copy}. */
@@ -35,11 +36,16 @@ export interface MessageSource {
   readonly platform: Platform
   readonly names: TopicNames
   readonly stream: string | undefined
-  acknowledge(message: Arrival<unknown>): void
+  readonly tally: Tally
+  /** The application, or the core in its place, is done with the message that came at `place`. */
+  settle(place: number): void
 }
 
 /** Stands for "no number": a number in every message keeps the field of one kind. */
 export const UNNUMBERED = -1
+
+/** Stands for "not decoded", since a codec may make anything of the data. */
+const UNDECODED = Symbol('undecoded')
 
 /**
  * A message as the core knows it. One is made for each that arrives, so that it holds what cannot be found out later and
@@ -49,7 +55,7 @@ export class Arrival<T = Uint8Array> implements Message<T> {
   /** See {@link Message.data}, once it was asked for. */
   private view: Uint8Array | undefined = undefined
   /** What the codec made of the data. */
-  decoded: T | undefined = undefined
+  decoded: T | typeof UNDECODED = UNDECODED
 
   constructor(
     readonly source: MessageSource,
@@ -80,7 +86,7 @@ export class Arrival<T = Uint8Array> implements Message<T> {
   }
 
   get value(): T {
-    return this.decoded ?? (this.data as T)
+    return this.decoded === UNDECODED ? (this.data as T) : this.decoded
   }
 
   get frames(): readonly Uint8Array[] {
@@ -126,7 +132,7 @@ export class Arrival<T = Uint8Array> implements Message<T> {
   }
 
   ack(): void {
-    this.source.acknowledge(this)
+    this.source.settle(this.place)
   }
 
   /** What `console.log` shows in Node: the message rather than how it is held. */

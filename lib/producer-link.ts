@@ -3,6 +3,7 @@ import type { Cursor } from './cursor.js'
 import { FanwireError } from './errors.js'
 import type { Fanout } from './fanout.js'
 import type { DropReason, ProducerLinkLedger } from './ledger.js'
+import type { LinkState } from './link.js'
 import { Outstanding } from './outstanding.js'
 import type { CompleteLimit, Policy } from './overflow.js'
 import type { Room } from './reader.js'
@@ -15,9 +16,6 @@ const MOST_SUBSCRIPTIONS = 10_000
 const MOST_SUBSCRIPTION_BYTES = 1024 * 1024
 /** How long a peer that was cut off for being slow must keep up before it may hold the producer back again. */
 const PROBATION_MS = 10_000
-
-/** `waiting`: dialled, and not connected at the moment. */
-export type LinkState = 'waiting' | 'starting' | 'open' | 'closed'
 
 /** One destination of a producer. */
 export class ProducerLink implements ProducerPort {

@@ -63,6 +63,8 @@ export interface Fault {
   readonly message: string
   /** The peer's address, where there is one. */
   readonly remote?: string
+  /** The stream that a message belongs to. */
+  readonly stream?: string
   readonly cause?: unknown
 }
 

@@ -1,0 +1,187 @@
+import { Acknowledgement } from './acknowledgement.js'
+import type { SkipReason } from './framing/framing.js'
+import { Intake, type IntakeHost, type SourceLedger } from './intake.js'
+import type { LinkState } from './link.js'
+import type { MessageSource } from './message.js'
+import type { Stream } from './stream.js'
+import { Tally } from './tally.js'
+import type { ConsumerCarrier, ConsumerPort, SourcePeer, StartFrom, StreamStart } from './transport.js'
+
+/** What a link needs from its consumer. */
+export interface ConsumerLinkHost extends IntakeHost {
+  readonly prefixes: readonly Uint8Array[]
+  /** Where to begin with a producer that is not known yet. */
+  readonly from: StartFrom
+  /** Messages are acknowledged by the application. */
+  readonly manual: boolean
+  /** The stream that `start` speaks of, known or new. */
+  streamFor(link: ConsumerLink, start: StreamStart): Stream
+  opened(link: ConsumerLink): void
+  /** The connection of a link that was open has ended, or a link has ended for good. */
+  closed(link: ConsumerLink, wasOpen: boolean, reason: Error | undefined): void
+  /** It has told its carrier to wait. */
+  paused(link: ConsumerLink): void
+  /** The producer waits for acknowledgements that do not come. */
+  stuck(link: ConsumerLink): void
+}
+
+const NOTHING: SourceLedger = { received: 0, filtered: 0, declared: 0, acknowledged: undefined }
+
+/** One source of a consumer. */
+export class ConsumerLink implements ConsumerPort {
+  state: LinkState
+  peer: SourcePeer | undefined
+  /** The stream that it carries, or carried last. */
+  line: Stream | undefined
+  /** What peers without numbers have sent through it. */
+  readonly unsequenced = new Tally()
+  #carrier: ConsumerCarrier | undefined
+  #intake: Intake | undefined
+  #final: SourceLedger = NOTHING
+
+  constructor(
+    private readonly host: ConsumerLinkHost,
+    readonly remote: string,
+    readonly origin: 'accepted' | 'dialled',
+  ) {
+    this.state = origin === 'dialled' ? 'waiting' : 'starting'
+  }
+
+  get stream(): string | undefined {
+    return this.line?.name
+  }
+
+  get ended(): boolean {
+    return this.state === 'closed'
+  }
+
+  // The port: what the transport says.
+
+  connected(
+    carrier: ConsumerCarrier,
+    peer: SourcePeer,
+  ): { readonly prefixes: readonly Uint8Array[]; readonly from: StartFrom } {
+    const { host, line } = this
+    const { prefixes } = host
+    if (this.state === 'closed') return { prefixes, from: 'now' }
+    this.#carrier = carrier
+    this.peer = peer
+    this.state = 'starting'
+    if (peer.kind === 'foreign') {
+      this.#intake = new Intake(host, this.unsequenced, undefined)
+      this.state = 'open'
+      // The carrier has yet to say what is wanted.
+      host.platform.defer(() => {
+        if (this.#carrier === carrier) host.opened(this)
+      })
+    }
+    if (line === undefined) return { prefixes, from: host.from }
+    return { prefixes, from: { stream: line.name, run: line.run, next: line.wanted } }
+  }
+
+  started(start: StreamStart): void {
+    const carrier = this.#carrier
+    if (this.state !== 'starting' || carrier === undefined) return
+    const { host } = this
+    const stream = host.streamFor(this, start)
+    const acknowledgement = new Acknowledgement(
+      host.platform,
+      start.allowance,
+      host.manual,
+      (messages) => carrier.acknowledge(messages),
+      () => host.stuck(this),
+    )
+    const intake = new Intake(host, stream.tally, { stream, next: start.next, acknowledgement })
+    this.line = stream
+    this.#intake = intake
+    this.state = 'open'
+    stream.join(intake)
+    host.opened(this)
+  }
+
+  message(
+    chunk: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+    dataStart: number,
+    dataEnd: number,
+    frames?: readonly Uint8Array[],
+  ): boolean {
+    const intake = this.#intake
+    if (intake === undefined || intake.message(chunk, topicStart, topicEnd, dataStart, dataEnd, frames)) return true
+    this.host.paused(this)
+    return false
+  }
+
+  skipped(count: number, reason: SkipReason): void {
+    this.#intake?.skipped(count, reason)
+  }
+
+  checkpoint(next: number): void {
+    this.#intake?.checkpoint(next)
+  }
+
+  disconnected(reason: Error | undefined): void {
+    if (this.origin === 'accepted') this.end(reason)
+    else this.#detach('waiting', reason)
+  }
+
+  end(reason: Error | undefined): void {
+    this.#detach('closed', reason)
+  }
+
+  // What the core does with it.
+
+  resume(): void {
+    this.#carrier?.resume()
+  }
+
+  subscribe(prefix: Uint8Array): void {
+    this.#carrier?.subscribe(prefix)
+  }
+
+  unsubscribe(prefix: Uint8Array): void {
+    this.#carrier?.unsubscribe(prefix)
+  }
+
+  /** Cuts the connection, and for good: a dialled link is not dialled again. */
+  close(reason?: Error): void {
+    const carrier = this.#carrier
+    this.#detach('closed', reason)
+    carrier?.close(reason)
+  }
+
+  /** Cuts the connection. A dialled link goes on dialling. */
+  cut(reason: Error): void {
+    const carrier = this.#carrier
+    this.disconnected(reason)
+    carrier?.close(reason)
+  }
+
+  /** Tells the producer what is taken. */
+  acknowledge(): void {
+    this.#intake?.acknowledge()
+  }
+
+  /** Whether `source` is its present connection. */
+  feeds(source: MessageSource): boolean {
+    return this.#intake === source
+  }
+
+  /** What became of every message of the present connection, or of the last one. */
+  ledger(): SourceLedger {
+    return this.#intake?.ledger() ?? this.#final
+  }
+
+  #detach(state: 'waiting' | 'closed', reason: Error | undefined): void {
+    if (this.state === 'closed') return
+    const wasOpen = this.state === 'open'
+    const intake = this.#intake
+    this.state = state
+    intake?.close()
+    this.#final = this.ledger()
+    this.#intake = undefined
+    this.#carrier = undefined
+    if (wasOpen || state === 'closed') this.host.closed(this, wasOpen, reason)
+  }
+}

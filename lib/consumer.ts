@@ -1,0 +1,427 @@
+import type { Codec } from './codec.js'
+import { ConsumerLink, type ConsumerLinkHost } from './consumer-link.js'
+import { checkPrefix, MOST_TOPICS } from './consumer-options.js'
+import { Delivery, type DeliveryHost } from './delivery.js'
+import { DropNotices } from './drop-notices.js'
+import { Emitter } from './emitter.js'
+import { FanwireError } from './errors.js'
+import type { GapChange } from './gaps.js'
+import type { InboxDropReason } from './inbox.js'
+import type { SourceLedger } from './intake.js'
+import type { StreamLedger } from './ledger.js'
+import type { LinkState } from './link.js'
+import { Loop } from './loop.js'
+import type { Arrival, Message } from './message.js'
+import { badOption } from './options.js'
+import type { Policy } from './overflow.js'
+import type { Platform } from './platform.js'
+import type { Stream, StreamHost } from './stream.js'
+import { Streams } from './streams.js'
+import { Subscriptions } from './subscriptions.js'
+import { Tally, type TallyCounts } from './tally.js'
+import { TopicNames } from './topic-names.js'
+import type { ConsumerEnd, Fault, SourcePeer, StartFrom, StreamStart } from './transport.js'
+import { until } from './until.js'
+
+/** A full inbox is not announced more often than this. */
+const SLOW_INTERVAL_MS = 1_000
+
+/** One source, as the application sees it. */
+export interface Source {
+  readonly remote: string
+  readonly origin: 'accepted' | 'dialled'
+  readonly state: LinkState
+  /** Who is there; undefined until the handshake is done. */
+  readonly peer: SourcePeer | undefined
+  /** The stream that it carries, or carried last; undefined where the peer gives no numbers. */
+  readonly stream: string | undefined
+  ledger(): SourceLedger
+  /** Closes the link for good; a dialled one is not dialled again. */
+  close(reason?: Error): void
+}
+
+/** Numbers of a stream that did not arrive in their turn: announced when seen, and when their fate is known. */
+export interface Gap extends GapChange {
+  readonly stream: string
+}
+
+export interface InboxDrop {
+  readonly reason: InboxDropReason
+  readonly count: number
+}
+
+/** Something makes producers wait. */
+export interface Slow {
+  /** The inbox is at its limit; or the producer of `link` waits for messages to be acknowledged. */
+  readonly reason: 'inbox' | 'acknowledge'
+  readonly link: Source
+  readonly message: string
+}
+
+/** A stream that was not known before. */
+export interface NewStream {
+  readonly stream: string
+  /** Tells a producer that was restarted under its old name from the one before. */
+  readonly run: number
+  /** The first number. */
+  readonly first: number
+  readonly link: Source
+}
+
+export type ConsumerEvents = {
+  /** A source is connected. */
+  link: [link: Source]
+  /** A source is no longer connected. */
+  unlink: [link: Source, reason: Error | undefined]
+  gap: [gap: Gap]
+  /** Messages that had arrived were dropped by the policy: at most once a second. */
+  drop: [drop: InboxDrop]
+  slow: [slow: Slow]
+  stream: [stream: NewStream]
+  /** A peer or the system did something wrong; it cost at most one link, or one message that cannot be decoded. */
+  fault: [fault: Fault]
+}
+
+export interface ConsumerStats {
+  readonly id: string
+  /** What waits for the application. */
+  readonly inbox: { readonly messages: number; readonly bytes: number }
+  readonly streams: readonly (StreamIdentity & StreamLedger)[]
+  /** What came from peers that give no numbers, so that nobody can say what was lost. */
+  readonly unsequenced: readonly ({ readonly remote: string } & TallyCounts)[]
+  readonly links: readonly (SourceDescription & SourceLedger)[]
+}
+
+export interface StreamIdentity {
+  readonly stream: string
+  readonly run: number
+  /** Somebody carries it. */
+  readonly live: boolean
+}
+
+export interface SourceDescription {
+  readonly remote: string
+  readonly kind: 'fanwire' | 'foreign' | undefined
+  readonly state: LinkState
+  readonly stream: string | undefined
+}
+
+/** Complete options of a consumer, behind the door. */
+export interface ConsumerSettings {
+  readonly id: string
+  readonly topics: readonly (string | Uint8Array)[]
+  readonly overflow: Policy
+  readonly from: StartFrom
+  readonly acknowledge: 'taken' | 'manual'
+  readonly onLoss: 'skip' | 'fail'
+  readonly lines: 'arbitrate' | 'separate'
+  readonly holdMs: number
+  readonly codec: Codec<never> | undefined
+}
+
+export interface LoopOptions {
+  /** Ends the loop. */
+  readonly signal?: AbortSignal
+}
+
+export interface SourcesOptions {
+  /** Waits, too, until this topic is subscribed to. */
+  readonly topic?: string
+  /** How many sources to wait for. @default 1 */
+  readonly count?: number
+  readonly signal?: AbortSignal
+}
+
+/** Receives messages from all that send them. Made by `createConsumer`. */
+export class Consumer<T = Uint8Array>
+  extends Emitter<ConsumerEvents>
+  implements ConsumerLinkHost, StreamHost, DeliveryHost, AsyncIterable<Message<T>>, AsyncDisposable
+{
+  readonly id: string
+  readonly names: TopicNames
+  readonly subscriptions: Subscriptions
+  readonly #delivery: Delivery<T>
+  readonly #streams: Streams
+  readonly #ends: ConsumerEnd[] = []
+  readonly #links = new Set<ConsumerLink>()
+  /** What came without numbers through links that have ended. */
+  readonly #unsequenced = new Tally()
+  /** Links that were told to wait, the longest waiting first. */
+  readonly #paused = new Set<ConsumerLink>()
+  readonly #drops: DropNotices<undefined, InboxDropReason>
+  readonly #checks = new Set<() => void>()
+  /** When the inbox was last said to be full. */
+  #slowAt = -Infinity
+  #closed = false
+  #closing: Promise<ConsumerStats> | undefined
+
+  constructor(
+    readonly platform: Platform,
+    private readonly settings: ConsumerSettings,
+  ) {
+    super()
+    const { id, topics, overflow, codec, from, holdMs, lines } = settings
+    this.id = id
+    this.names = new TopicNames(platform)
+    this.subscriptions = new Subscriptions(platform, this.names)
+    for (const topic of topics) this.subscriptions.add(topic)
+    this.#delivery = new Delivery(overflow, codec, platform, this)
+    this.#streams = new Streams(
+      platform,
+      { from, holdMs, limit: overflow.limit, arbitrates: lines === 'arbitrate' },
+      this,
+    )
+    this.#drops = new DropNotices(platform, (_, reason, count) => {
+      this.emit('drop', { reason, count })
+      platform.diagnose('drop', () => ({ consumer: this, reason, count }))
+    })
+  }
+
+  /** Announces a source: called by transports, through their context. */
+  open(remote: string, origin: 'accepted' | 'dialled'): ConsumerLink {
+    const link = new ConsumerLink(this, remote, origin)
+    this.#links.add(link)
+    return link
+  }
+
+  attach(end: ConsumerEnd): void {
+    this.#ends.push(end)
+  }
+
+  /** The addresses in use, real ports included. */
+  get urls(): readonly string[] {
+    return this.#ends.flatMap(({ urls }) => urls)
+  }
+
+  /** All sources: connected ones, and dialled ones whether connected or not. */
+  get links(): readonly Source[] {
+    return [...this.#links]
+  }
+
+  /**
+   * Wants messages whose topic begins with `prefix`, too. Subscribed to twice, it must be unsubscribed from twice.
+   *
+   * @throws {FanwireError} `BAD_TOPIC`, `BAD_OPTION` beyond 10,000 prefixes
+   */
+  subscribe(prefix: string | Uint8Array): this {
+    const added = this.subscriptions.add(checkPrefix(prefix, 'a prefix'))
+    if (this.subscriptions.size > MOST_TOPICS) {
+      this.subscriptions.remove(prefix)
+      throw badOption(`a consumer has at most ${MOST_TOPICS} prefixes`)
+    }
+    if (added !== undefined) for (const link of this.#links) link.subscribe(added)
+    this.#recheck()
+    return this
+  }
+
+  /** Takes back one {@link subscribe}. What was never subscribed to is ignored. */
+  unsubscribe(prefix: string | Uint8Array): this {
+    const removed = this.subscriptions.remove(checkPrefix(prefix, 'a prefix'))
+    if (removed !== undefined) for (const link of this.#links) link.unsubscribe(removed)
+    return this
+  }
+
+  /** The messages one by one, until the consumer is closed. See {@link messages}. */
+  [Symbol.asyncIterator](): Loop<Message<T>> {
+    return this.messages()
+  }
+
+  /**
+   * The messages one by one. There is one loop at a time: its first step throws `BUSY` while another runs. It may be
+   * left at any message, and another may go on from there; it ends when the consumer is closed or `signal` is aborted,
+   * never because a producer left.
+   */
+  messages({ signal }: LoopOptions = {}): Loop<Message<T>> {
+    return new Loop(this.#delivery.one, signal)
+  }
+
+  /** All that has arrived, at least one message at a time: the fast way. Otherwise as {@link messages}. */
+  batches({ signal }: LoopOptions = {}): Loop<Message<T>[]> {
+    return new Loop(this.#delivery.all, signal)
+  }
+
+  /**
+   * Resolves once `count` sources are connected, and `topic` is subscribed to where one is given.
+   *
+   * @throws {FanwireError} `CLOSED`, or the signal's reason
+   */
+  async linked({ topic, count = 1, signal }: SourcesOptions = {}): Promise<void> {
+    const isOpen = ({ state }: ConsumerLink) => state === 'open'
+    const holds = () =>
+      (topic === undefined || this.subscriptions.has(topic)) && [...this.#links].filter(isOpen).length >= count
+    await until(this.#checks, holds, () => this.#closed, signal)
+  }
+
+  /** Exact counts, at this moment. */
+  stats(): ConsumerStats {
+    const { size: messages, bytes } = this.#delivery
+    const links = [...this.#links]
+    const past = this.#unsequenced.received > 0 ? [{ remote: '', ...this.#unsequenced.counts() }] : []
+    const foreign = links.filter(({ unsequenced }) => unsequenced.received > 0)
+    return {
+      id: this.id,
+      inbox: { messages, bytes },
+      streams: Array.from(this.#streams, (stream) => ({
+        stream: stream.name,
+        run: stream.run,
+        live: stream.live,
+        ...stream.ledger(),
+      })),
+      unsequenced: [...foreign.map(({ remote, unsequenced }) => ({ remote, ...unsequenced.counts() })), ...past],
+      links: links.map((link) => ({
+        remote: link.remote,
+        kind: link.peer?.kind,
+        state: link.state,
+        stream: link.stream,
+        ...link.ledger(),
+      })),
+    }
+  }
+
+  /**
+   * Ends the loop, tells producers what is taken, closes all links and ends. Returns the final ledger, in which what was
+   * not taken from the inbox still waits. A second call returns the same promise.
+   */
+  close(): Promise<ConsumerStats> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Lets the process end although the consumer is open. */
+  unref(): this {
+    for (const end of this.#ends) end.unref?.()
+    return this
+  }
+
+  async #close(): Promise<ConsumerStats> {
+    this.#closed = true
+    for (const link of this.#links) link.acknowledge()
+    const stats = this.stats()
+    this.#delivery.close()
+    this.#streams.close()
+    for (const link of [...this.#links]) link.close()
+    await Promise.all(this.#ends.map((end) => end.close()))
+    this.#recheck()
+    this.#drops.close()
+    return stats
+  }
+
+  /** Something has changed that somebody may wait for. */
+  #recheck(): void {
+    if (this.#checks.size > 0) for (const check of [...this.#checks]) check()
+  }
+
+  // What the links tell.
+
+  get prefixes(): readonly Uint8Array[] {
+    return this.subscriptions.prefixes
+  }
+
+  get from(): StartFrom {
+    return this.settings.from
+  }
+
+  get manual(): boolean {
+    return this.settings.acknowledge === 'manual'
+  }
+
+  streamFor(link: ConsumerLink, start: StreamStart): Stream {
+    const { stream, isNew } = this.#streams.find(start, link.line)
+    if (isNew) {
+      const { name, run, first } = stream
+      this.emit('stream', { stream: name, run, first, link })
+      this.platform.diagnose('stream', () => ({ consumer: this, stream: name, run, first, link }))
+    }
+    return stream
+  }
+
+  opened(link: ConsumerLink): void {
+    this.emit('link', link)
+    this.platform.diagnose('link', () => ({ consumer: this, link }))
+    this.#recheck()
+  }
+
+  closed(link: ConsumerLink, wasOpen: boolean, reason: Error | undefined): void {
+    this.#paused.delete(link)
+    if (link.ended && this.#links.delete(link)) this.#unsequenced.add(link.unsequenced)
+    if (!wasOpen) return
+    this.emit('unlink', link, reason)
+    this.platform.diagnose('unlink', () => ({ consumer: this, link, reason }))
+  }
+
+  paused(link: ConsumerLink): void {
+    this.#paused.add(link)
+    const now = this.platform.now()
+    if (now - this.#slowAt < SLOW_INTERVAL_MS) return
+    this.#slowAt = now
+    this.#slow({ reason: 'inbox', link, message: 'the inbox is at its limit, so that producers wait' })
+  }
+
+  stuck(link: ConsumerLink): void {
+    const message = `${link.remote} waits for message.ack(), since acknowledge is 'manual' and nothing was acknowledged`
+    this.#slow({ reason: 'acknowledge', link, message })
+  }
+
+  #slow(slow: Slow): void {
+    this.emit('slow', slow)
+    this.platform.diagnose('slow', () => ({ consumer: this, ...slow }))
+  }
+
+  fault(fault: Fault): void {
+    this.emit('fault', fault)
+    this.platform.diagnose('fault', () => ({ consumer: this, ...fault }))
+  }
+
+  // What the streams tell.
+
+  deliver(arrival: Arrival<never>): boolean {
+    return this.#delivery.deliver(arrival)
+  }
+
+  get full(): boolean {
+    return this.#delivery.full
+  }
+
+  gap({ name }: Stream, change: GapChange): void {
+    if (this.settings.onLoss === 'fail' && (change.state === 'lost' || change.state === 'dropped')) {
+      const { from, to, state } = change
+      this.#delivery.fail(new FanwireError('LOST', `numbers ${from} to ${to - 1} of the stream ${name} are ${state}`))
+    }
+    if (this.listens('gap')) this.emit('gap', { stream: name, ...change })
+    this.platform.diagnose('gap', () => ({ consumer: this, stream: name, ...change }))
+  }
+
+  // What the delivery tells.
+
+  dropped(reason: InboxDropReason): void {
+    this.#drops.add(undefined, reason, 1)
+  }
+
+  exhausted({ source }: Arrival<never>): void {
+    // In a turn of its own: the carrier is in the middle of its bytes.
+    this.platform.defer(() => {
+      for (const link of this.#links) {
+        if (link.feeds(source)) link.cut(new FanwireError('BUFFER_FULL', 'the inbox is at the limit of its buffer'))
+      }
+    })
+  }
+
+  undecodable({ topic, source }: Arrival<never>, cause: unknown): void {
+    const message = `a message of ${topic} cannot be decoded: ${cause instanceof Error ? cause.message : cause}`
+    const stream = source.stream === undefined ? {} : { stream: source.stream }
+    this.fault({ code: 'UNDECODABLE', message, ...stream, cause })
+  }
+
+  roomy(): void {
+    // Each goes on with what it kept, and may fill the inbox again: those that wait longest go first.
+    for (const link of [...this.#paused]) {
+      if (this.#delivery.full) return
+      this.#paused.delete(link)
+      link.resume()
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import type { Codec } from './codec.js'
+import type { FanwireError } from './errors.js'
+import { createInbox, type Inbox, type InboxDropReason, type InboxHost } from './inbox.js'
+import type { LoopSource, Wakeable } from './loop.js'
+import type { Arrival, Message } from './message.js'
+import type { Policy } from './overflow.js'
+import type { Platform } from './platform.js'
+
+/** What the delivery tells its consumer. */
+export interface DeliveryHost {
+  dropped(reason: InboxDropReason): void
+  /** The inbox must not grow: whoever brought `arrival` is to be cut off. */
+  exhausted(arrival: Arrival<never>): void
+  undecodable(arrival: Arrival<never>, error: unknown): void
+  /** The inbox has come down to half of its limit, after it had asked the carriers to wait. */
+  roomy(): void
+}
+
+/** The way from the inbox to the one loop that reads from it. */
+export class Delivery<T> implements InboxHost {
+  loop: Wakeable | undefined
+  ended = false
+  /** Reads one message after the other. */
+  readonly one: LoopSource<Message<T>> = this.#source(() => this.#takeOne())
+  /** Reads all that has arrived. */
+  readonly all: LoopSource<Message<T>[]> = this.#source(() => this.#takeAll())
+  readonly #inbox: Inbox
+  /** Messages that have left the inbox through its front. */
+  #passed = 0
+  /** Losses that a loop is to end with, and how many messages come before each. */
+  readonly #losses: { readonly at: number; readonly error: FanwireError }[] = []
+  #waking = false
+  readonly #wake = (): void => {
+    this.#waking = false
+    this.loop?.wake()
+  }
+
+  constructor(
+    policy: Policy,
+    private readonly codec: Codec<never> | undefined,
+    private readonly platform: Platform,
+    private readonly host: DeliveryHost,
+  ) {
+    this.#inbox = createInbox(policy, this)
+  }
+
+  /** Messages that wait. */
+  get size(): number {
+    return this.#inbox.size
+  }
+
+  /** Bytes that they keep alive. */
+  get bytes(): number {
+    return this.#inbox.bytes
+  }
+
+  get full(): boolean {
+    return this.#inbox.full
+  }
+
+  /** Takes a message in its turn. False when there is no room for more. */
+  deliver(arrival: Arrival<never>): boolean {
+    this.#stir()
+    return this.#inbox.push(arrival)
+  }
+
+  /** Ends a loop with `error` as soon as it has taken what has come before. */
+  fail(error: FanwireError): void {
+    this.#losses.push({ at: this.#passed + this.#inbox.size, error })
+    this.#stir()
+  }
+
+  /** Ends every loop. What waits is not taken any more. */
+  close(): void {
+    this.ended = true
+    this.loop?.wake()
+  }
+
+  // What the inbox tells.
+
+  dropped(arrival: Arrival<never>, reason: InboxDropReason): void {
+    if (reason === 'newest') this.#passed++
+    arrival.source.tally.inboxDropped++
+    arrival.source.settle(arrival.place)
+    this.host.dropped(reason)
+  }
+
+  exhausted(arrival: Arrival<never>): void {
+    this.host.exhausted(arrival)
+  }
+
+  #source<Item>(take: () => Item | undefined): LoopSource<Item> {
+    const delivery = this
+    return {
+      take: () => (this.ended ? undefined : take()),
+      get ended() {
+        return delivery.ended
+      },
+      get loop() {
+        return delivery.loop
+      },
+      set loop(loop) {
+        delivery.loop = loop
+      },
+    }
+  }
+
+  /** Wakes the loop at the end of the turn, so that what comes in one turn is taken together. */
+  #stir(): void {
+    if (this.loop === undefined || this.#waking) return
+    this.#waking = true
+    this.platform.defer(this.#wake)
+  }
+
+  #takeOne(): Message<T> | undefined {
+    const inbox = this.#inbox
+    for (;;) {
+      if (this.#losses.length > 0) this.#throwLoss()
+      const { full } = inbox
+      const arrival = inbox.shift()
+      if (arrival === undefined) return undefined
+      this.#passed++
+      if (full && !inbox.full) this.host.roomy()
+      if (this.codec !== undefined && !this.#decode(this.codec, arrival)) continue
+      arrival.source.tally.delivered++
+      return arrival as Arrival<unknown> as Arrival<T>
+    }
+  }
+
+  #takeAll(): Message<T>[] | undefined {
+    const inbox = this.#inbox
+    if (this.#losses.length > 0) {
+      this.#throwLoss()
+      // A loss lies ahead: up to there one by one.
+      const message = this.#takeOne()
+      return message === undefined ? undefined : [message]
+    }
+    if (inbox.size === 0) return undefined
+    const { full } = inbox
+    let batch = inbox.takeAll()
+    this.#passed += batch.length
+    if (full) this.host.roomy()
+    const { codec } = this
+    if (codec !== undefined) batch = batch.filter((arrival) => this.#decode(codec, arrival))
+    for (const { source } of batch) source.tally.delivered++
+    return batch.length === 0 ? undefined : (batch as Arrival<unknown>[] as Arrival<T>[])
+  }
+
+  #throwLoss(): void {
+    const [loss] = this.#losses
+    if (loss === undefined || loss.at > this.#passed) return
+    this.#losses.shift()
+    throw loss.error
+  }
+
+  #decode(codec: Codec<never>, arrival: Arrival<never>): boolean {
+    try {
+      arrival.decoded = codec.decode(arrival.data)
+      return true
+    } catch (error) {
+      arrival.source.tally.undecodable++
+      arrival.source.settle(arrival.place)
+      this.host.undecodable(arrival, error)
+      return false
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import type { Acknowledgement } from './acknowledgement.js'
+import { Chunk, NO_CHUNK } from './chunk.js'
+import { FanwireError } from './errors.js'
+import type { SkipReason } from './framing/framing.js'
+import { Arrival, type MessageSource, UNNUMBERED } from './message.js'
+import type { Platform } from './platform.js'
+import type { Line, Stream } from './stream.js'
+import type { Subscriptions } from './subscriptions.js'
+import type { Tally } from './tally.js'
+import type { TopicNames } from './topic-names.js'
+
+/** What a SKIP takes on the wire, in bytes: it counts against the producer's allowance as messages do. */
+const SKIP_BYTES = 16
+/** What stands between topic and data, or in front of both, in a message of two short frames. */
+const FRAME_BYTES = 2
+
+/** What the connections of one consumer share. */
+export interface IntakeHost {
+  readonly platform: Platform
+  readonly names: TopicNames
+  readonly subscriptions: Subscriptions
+  /** Takes a message in its turn. False when there is no room for more. */
+  deliver(arrival: Arrival<never>): boolean
+}
+
+/** What became of what one connection brought; `received` is what the producer's link calls `handed`. */
+export interface SourceLedger {
+  readonly received: number
+  /** Passed over by the producer because nobody here subscribed to their topic, as it says itself. */
+  readonly filtered: number
+  /** Dropped by the producer's policy, as it says itself. */
+  readonly declared: number
+  /** Those of `received` that the producer was told are taken; undefined where it does not want to know. */
+  readonly acknowledged: number | undefined
+}
+
+/** How a numbered connection begins. */
+export interface Numbering {
+  readonly stream: Stream
+  /** The number that comes first. */
+  readonly next: number
+  readonly acknowledgement: Acknowledgement
+}
+
+/** What one connection brings: counts it, numbers it, and passes on what is wanted. */
+export class Intake implements MessageSource, Line {
+  readonly platform: Platform
+  readonly names: TopicNames
+  /** The number that comes next; `UNNUMBERED` from a peer that gives none. */
+  position: number
+  #received = 0
+  #filtered = 0
+  #declared = 0
+  #chunk: Chunk = NO_CHUNK
+  readonly #line: Stream | undefined
+  readonly #acknowledgement: Acknowledgement | undefined
+
+  constructor(
+    private readonly host: IntakeHost,
+    readonly tally: Tally,
+    numbering: Numbering | undefined,
+  ) {
+    this.platform = host.platform
+    this.names = host.names
+    this.position = numbering?.next ?? UNNUMBERED
+    this.#line = numbering?.stream
+    this.#acknowledgement = numbering?.acknowledgement
+  }
+
+  get stream(): string | undefined {
+    return this.#line?.name
+  }
+
+  /** See `ConsumerPort.message`. */
+  message(
+    bytes: Uint8Array,
+    topicStart: number,
+    topicEnd: number,
+    dataStart: number,
+    dataEnd: number,
+    frames: readonly Uint8Array[] | undefined,
+  ): boolean {
+    const place = this.#received++
+    this.#acknowledgement?.received(frames === undefined ? dataEnd - topicStart + FRAME_BYTES : sizeOf(frames))
+    const line = this.#line
+    const number = this.position
+    if (line === undefined) {
+      this.tally.received++
+    } else {
+      this.position = number + 1
+      if (!line.accept(number)) {
+        this.settle(place)
+        return true
+      }
+    }
+    if (!this.host.subscriptions.wants(bytes, topicStart, topicEnd)) {
+      this.tally.unwanted++
+      this.settle(place)
+      line?.moved()
+      return true
+    }
+    if (bytes !== this.#chunk.bytes) this.#chunk = new Chunk(bytes)
+    const arrival = new Arrival<never>(
+      this,
+      this.#chunk,
+      topicStart,
+      topicEnd,
+      dataStart,
+      dataEnd,
+      number,
+      0,
+      place,
+      frames,
+    )
+    return line === undefined ? this.host.deliver(arrival) : line.deliver(arrival)
+  }
+
+  /** See `ConsumerPort.skipped`. */
+  skipped(count: number, reason: SkipReason): void {
+    const from = this.position
+    if (!Number.isSafeInteger(from + count)) throw new FanwireError('BAD_PEER', `peer skipped beyond the number 2^53`)
+    this.position = from + count
+    if (reason === 'filtered') this.#filtered += count
+    else this.#declared += count
+    this.#acknowledgement?.passed(SKIP_BYTES)
+    this.#line?.skip(from, from + count, reason)
+  }
+
+  /** See `ConsumerPort.checkpoint`. */
+  checkpoint(next: number): void {
+    if (next === this.position) return
+    throw new FanwireError('BAD_PEER', `peer says that number ${next} is next, counted here is ${this.position}`)
+  }
+
+  settle(place: number): void {
+    this.#acknowledgement?.settle(place)
+  }
+
+  ledger(): SourceLedger {
+    return {
+      received: this.#received,
+      filtered: this.#filtered,
+      declared: this.#declared,
+      acknowledged: this.#acknowledgement?.told,
+    }
+  }
+
+  /** Tells the producer what is done. */
+  acknowledge(): void {
+    this.#acknowledgement?.flush()
+  }
+
+  /** The connection has ended. */
+  close(): void {
+    this.#acknowledgement?.close()
+    this.#line?.leave(this)
+  }
+}
+
+function sizeOf(frames: readonly Uint8Array[]): number {
+  return frames.reduce((size, frame) => size + frame.length + FRAME_BYTES, 0)
+}

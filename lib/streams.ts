@@ -1,0 +1,65 @@
+import type { Platform } from './platform.js'
+import { Stream, type StreamHost, type StreamSettings } from './stream.js'
+import type { StartFrom, StreamStart } from './transport.js'
+
+/** Streams that nobody carries any more are remembered up to this many, for their ledgers and for who comes back. */
+const MOST_PAST = 1_000
+
+/** All streams of one consumer, side by side. */
+export class Streams {
+  /** In the order in which somebody last began to carry them. */
+  readonly #streams = new Map<string, Stream>()
+  #count = 0
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly settings: StreamSettings & {
+      readonly from: StartFrom
+      /** Links that carry the same stream feed one; else each feeds its own. */
+      readonly arbitrates: boolean
+    },
+    private readonly host: StreamHost,
+  ) {}
+
+  [Symbol.iterator](): Iterator<Stream> {
+    return this.#streams.values()
+  }
+
+  /**
+   * The stream that a link begins to carry.
+   *
+   * @param last the one that it carried before
+   */
+  find(start: StreamStart, last: Stream | undefined): { readonly stream: Stream; readonly isNew: boolean } {
+    const { stream: name, run } = start
+    if (last?.name === name && last.run === run) return { stream: last, isNew: false }
+    const { arbitrates } = this.settings
+    const key = arbitrates ? `${name} ${run}` : `${name} ${run} ${this.#count++}`
+    const known = this.#streams.get(key)
+    const stream = known ?? new Stream(name, run, this.#first(start), this.platform, this.settings, this.host)
+    this.#streams.delete(key)
+    this.#streams.set(key, stream)
+    this.#forget()
+    return { stream, isNew: known === undefined }
+  }
+
+  close(): void {
+    for (const stream of this) stream.close()
+  }
+
+  /** A resume from an earlier life begins where that one ended, and what the producer no longer has is missing. */
+  #first({ stream, run, next }: StreamStart): number {
+    const { from } = this.settings
+    return typeof from === 'object' && from.stream === stream && from.run === run ? Math.min(from.next, next) : next
+  }
+
+  #forget(): void {
+    if (this.#streams.size <= MOST_PAST) return
+    for (const [key, stream] of this.#streams) {
+      if (stream.live || stream.tally.inboxWaiting > 0) continue
+      stream.close()
+      this.#streams.delete(key)
+      return
+    }
+  }
+}
