@@ -21,6 +21,8 @@ export interface ConsumerLinkHost extends IntakeHost {
   closed(link: ConsumerLink, wasOpen: boolean, reason: Error | undefined): void
   /** It has told its carrier to wait. */
   paused(link: ConsumerLink): void
+  /** All lines of a stream bring old numbers only: its producer began anew under the same name. */
+  reset(link: ConsumerLink, stream: Stream): void
   /** The producer waits for acknowledgements that do not come. */
   stuck(link: ConsumerLink): void
 }
@@ -37,6 +39,11 @@ export class ConsumerLink implements ConsumerPort {
   readonly unsequenced = new Tally()
   #carrier: ConsumerCarrier | undefined
   #intake: Intake | undefined
+  /** What was asked for once more, which says nothing of how far the line has come. */
+  #answers: Intake | undefined
+  /** Which of the two the next message belongs to. */
+  #current: Intake | undefined
+  #start: StreamStart | undefined
   #final: SourceLedger = NOTHING
 
   constructor(
@@ -67,8 +74,9 @@ export class ConsumerLink implements ConsumerPort {
     this.#carrier = carrier
     this.peer = peer
     this.state = 'starting'
-    if (peer.kind === 'foreign') {
+    if (peer.kind === 'foreign' && peer.numbers !== true) {
       this.#intake = new Intake(host, this.unsequenced, undefined)
+      this.#current = this.#intake
       this.state = 'open'
       // The carrier has yet to say what is wanted.
       host.platform.defer(() => {
@@ -80,23 +88,29 @@ export class ConsumerLink implements ConsumerPort {
   }
 
   started(start: StreamStart): void {
-    const carrier = this.#carrier
-    if (this.state !== 'starting' || carrier === undefined) return
-    const { host } = this
-    const stream = host.streamFor(this, start)
-    const acknowledgement = new Acknowledgement(
-      host.platform,
-      start.allowance,
-      host.manual,
-      (messages) => carrier.acknowledge(messages),
-      () => host.stuck(this),
-    )
-    const intake = new Intake(host, stream.tally, { stream, next: start.next, acknowledgement })
-    this.line = stream
-    this.#intake = intake
+    if (this.state !== 'starting' || this.#carrier === undefined) return
     this.state = 'open'
-    stream.join(intake)
-    host.opened(this)
+    this.#begin(this.#carrier, start)
+    this.host.opened(this)
+  }
+
+  numbered(next: number, origin: 'line' | 'answer'): void {
+    this.#current = origin === 'line' ? this.#intake : this.#answers
+    if (this.#current?.numbered(next) !== false || origin === 'answer') return
+    const { line } = this
+    if (this.#start === undefined || this.#carrier === undefined || line === undefined) return
+    this.host.reset(this, line)
+    this.#intake?.close()
+    this.#begin(this.#carrier, { ...this.#start, run: line.run + 1, next })
+  }
+
+  answered(from: number, to: number): void {
+    this.line?.answered(from, to)
+  }
+
+  finished(next: number): void {
+    this.numbered(next, 'line')
+    this.line?.finish(next)
   }
 
   message(
@@ -107,7 +121,7 @@ export class ConsumerLink implements ConsumerPort {
     dataEnd: number,
     frames?: readonly Uint8Array[],
   ): boolean {
-    const intake = this.#intake
+    const intake = this.#current
     if (intake === undefined || intake.message(chunk, topicStart, topicEnd, dataStart, dataEnd, frames)) return true
     this.host.paused(this)
     return false
@@ -173,6 +187,32 @@ export class ConsumerLink implements ConsumerPort {
     return this.#intake?.ledger() ?? this.#final
   }
 
+  /** Carries a stream from where the producer says. */
+  #begin(carrier: ConsumerCarrier, start: StreamStart): void {
+    const { host } = this
+    const { next, allowance } = start
+    const stream = host.streamFor(this, start)
+    const native = start.recovery !== undefined
+    const acknowledgement =
+      allowance === undefined
+        ? undefined
+        : new Acknowledgement(
+            host.platform,
+            allowance,
+            host.manual,
+            (messages) => carrier.acknowledge(messages),
+            () => host.stuck(this),
+          )
+    const request = carrier.request?.bind(carrier)
+    const intake = new Intake(host, stream.tally, { stream, next, acknowledgement, native, request })
+    this.#start = start
+    this.line = stream
+    this.#intake = intake
+    this.#current = intake
+    this.#answers = request && new Intake(host, stream.tally, { stream, next })
+    stream.join(intake)
+  }
+
   #detach(state: 'waiting' | 'closed', reason: Error | undefined): void {
     if (this.state === 'closed') return
     const wasOpen = this.state === 'open'
@@ -181,6 +221,8 @@ export class ConsumerLink implements ConsumerPort {
     intake?.close()
     this.#final = this.ledger()
     this.#intake = undefined
+    this.#answers = undefined
+    this.#current = undefined
     this.#carrier = undefined
     if (wasOpen || state === 'closed') this.host.closed(this, wasOpen, reason)
   }

@@ -78,6 +78,8 @@ export type ConsumerEvents = {
   drop: [drop: InboxDrop]
   slow: [slow: Slow]
   stream: [stream: NewStream]
+  /** A producer has ended its stream before `next`, and the fate of every number is known. */
+  end: [end: { readonly stream: string; readonly next: number }]
   /** A peer or the system did something wrong; it cost at most one link, or one message that cannot be decoded. */
   fault: [fault: Fault]
 }
@@ -361,6 +363,11 @@ export class Consumer<T = Uint8Array>
     this.#slow({ reason: 'inbox', link, message: 'the inbox is at its limit, so that producers wait' })
   }
 
+  reset({ remote }: ConsumerLink, { name }: Stream): void {
+    const message = `the stream ${name} goes back to old numbers; its producer seems to have begun anew under its name`
+    this.fault({ code: 'SEQUENCE_RESET', message, remote, stream: name })
+  }
+
   stuck(link: ConsumerLink): void {
     const message = `${link.remote} waits for message.ack(), since acknowledge is 'manual' and nothing was acknowledged`
     this.#slow({ reason: 'acknowledge', link, message })
@@ -393,6 +400,11 @@ export class Consumer<T = Uint8Array>
     }
     if (this.listens('gap')) this.emit('gap', { stream: name, ...change })
     this.platform.diagnose('gap', () => ({ consumer: this, stream: name, ...change }))
+  }
+
+  finished({ name, next }: Stream): void {
+    this.emit('end', { stream: name, next })
+    this.platform.diagnose('end', () => ({ consumer: this, stream: name, next }))
   }
 
   // What the delivery tells.

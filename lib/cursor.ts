@@ -189,6 +189,12 @@ export class Cursor {
     this.number = number
   }
 
+  /** The peer does not count, so that nobody need be told what was passed over. */
+  forget(): void {
+    this.owedFiltered = 0
+    this.owedDropped = 0
+  }
+
   /** How many of the oldest that wait must go so that the newest fit `limit`. The newest of all always stays. */
   excess(limit: CompleteLimit): number {
     const { waiting } = this

@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'BUSY'
   /** Messages were lost and `onLoss` is `'fail'`. */
   | 'LOST'
+  /** A stream went back to numbers that it had long passed. */
+  | 'SEQUENCE_RESET'
   /** Data that the codec cannot decode. */
   | 'UNDECODABLE'
 

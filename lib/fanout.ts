@@ -203,6 +203,28 @@ export class Fanout implements LogPort {
     return link
   }
 
+  get oldest(): number {
+    return this.log.start
+  }
+
+  read(
+    from: number,
+    most: { readonly bytes: number; readonly messages: number },
+  ): { readonly run: Uint8Array; readonly count: number } | undefined {
+    const { log } = this
+    if (from < log.start || from >= log.next) return undefined
+    const slab = log.slabOf(from)
+    const index = from - slab.first
+    const start = slab.startOf(index)
+    const count = Math.min(most.messages, slab.indexWithin(start + most.bytes) - index)
+    if (count <= 0) return undefined
+    return { run: slab.bytes.subarray(start, slab.startOf(index + count)), count }
+  }
+
+  retain(bytes: number): void {
+    this.settings.retention.retain(bytes)
+  }
+
   onProbation(peer: Peer): boolean {
     return peer.id !== undefined && this.#probation.delete(peer.id)
   }

@@ -1,4 +1,5 @@
 import type { SkipReason } from './framing/framing.js'
+import type { MissingRange } from './recovery.js'
 
 /** Numbers of a stream that did not arrive in their turn, and what has become of them. */
 export interface GapChange {
@@ -59,7 +60,7 @@ export class Gaps {
   #changes: GapChange[] = []
   #untold = false
 
-  constructor(readonly first: number) {
+  constructor(public first: number) {
     this.next = first
   }
 
@@ -73,9 +74,9 @@ export class Gaps {
     return this.#holes[0]?.from ?? this.next
   }
 
-  /** When the oldest hole was seen; undefined when there is none. */
-  get oldestSince(): number | undefined {
-    return this.#holes[0]?.since
+  /** What is missing and may still come, sorted by number, and by age. */
+  get holes(): readonly MissingRange[] {
+    return this.#holes
   }
 
   /** What has changed since this was last asked. A gap that was settled meanwhile has never been open. */
@@ -153,18 +154,39 @@ export class Gaps {
     }
   }
 
-  /** Nobody will bring what is missing below `number` any more. */
-  settle(number: number): void {
+  /** Gives up what is missing below `number` and has been since `time` or longer: nobody will bring it any more. */
+  settle(number: number, time = Infinity): void {
     for (let hole = this.#holes[0]; hole !== undefined && hole.from < number; hole = this.#holes[0]) {
-      this.#giveUp(hole, Math.min(hole.to, number))
+      if (hole.since > time) return
+      this.#giveUp(0, hole.from, Math.min(hole.to, number))
     }
   }
 
-  /** Gives up what has been missing since `time` or longer. */
-  expire(time: number): void {
-    for (let hole = this.#holes[0]; hole !== undefined && hole.since <= time; hole = this.#holes[0]) {
-      this.#giveUp(hole, hole.to)
+  /** Gives up what is missing in a range. */
+  abandon(from: number, to: number): void {
+    for (let at = this.#search(from); at < this.#holes.length; ) {
+      const hole = this.#holes[at] as Hole
+      if (hole.from >= to) return
+      const start = Math.max(from, hole.from)
+      at += 1 + this.#giveUp(at, start, Math.min(to, hole.to))
     }
+  }
+
+  /** The past up to `number` is to be fetched: missing, but no gap that anybody need hear of. */
+  fetch(number: number, now: number): void {
+    this.reach(number, false, now)
+    const hole = this.#holes.at(-1)
+    if (hole === undefined) return
+    hole.told = true
+    hole.origin.left = Infinity
+  }
+
+  /** The stream turns out to begin at `number`: nothing before it was ever to be had. */
+  begin(number: number): void {
+    const hole = this.#holes[0]
+    if (hole === undefined || hole.from !== this.first || number <= this.first) return
+    this.first = Math.min(hole.to, number)
+    this.#remove(0, hole.from, this.first)
   }
 
   /** The first hole that ends above `number`. */
@@ -179,18 +201,19 @@ export class Gaps {
     return low
   }
 
-  /** Gives up the first hole, up to `to`. */
-  #giveUp(hole: Hole, to: number): void {
-    const { from, declared, origin } = hole
+  /** Gives up numbers of a hole. Returns by how many the holes have become more. */
+  #giveUp(at: number, from: number, to: number): number {
+    const { declared, origin } = this.#holes[at] as Hole
     const count = to - from
     this.#changes.push({ from, to, missing: count, state: declared ? 'dropped' : 'lost' })
     this[declared ? 'declared' : 'lost'] += count
-    this.#remove(0, from, to)
+    const more = this.#remove(at, from, to)
     origin.left -= count
     this.#close(origin)
-    if (declared) return
+    if (declared) return more
     this.#given.push({ from, to })
     if (this.#given.length > MOST_REMEMBERED) this.#given.shift()
+    return more
   }
 
   #recover(origin: Origin, count: number): void {
@@ -207,10 +230,21 @@ export class Gaps {
   #remove(at: number, from: number, to: number): number {
     const hole = this.#holes[at] as Hole
     this.missing -= to - from
-    const before = hole.from < from ? [{ ...hole, to: from }] : []
-    const after = to < hole.to ? [{ ...hole, from: to }] : []
-    this.#holes.splice(at, 1, ...before, ...after)
-    return before.length + after.length - 1
+    if (from > hole.from) {
+      const before = hole.to
+      hole.to = from
+      if (to === before) return 0
+      this.#holes.splice(at + 1, 0, { ...hole, from: to, to: before })
+      return 1
+    }
+    if (to < hole.to) {
+      hole.from = to
+      return 0
+    }
+    // Gaps close from the front nearly always.
+    if (at === 0) this.#holes.shift()
+    else this.#holes.splice(at, 1)
+    return -1
   }
 
   /** Marks numbers of a hole as dropped by the producer. Returns by how many the holes have become more. */

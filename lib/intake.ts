@@ -2,6 +2,7 @@ import type { Acknowledgement } from './acknowledgement.js'
 import { Chunk, NO_CHUNK } from './chunk.js'
 import { FanwireError } from './errors.js'
 import type { SkipReason } from './framing/framing.js'
+import { Gaps } from './gaps.js'
 import { Arrival, type MessageSource, UNNUMBERED } from './message.js'
 import type { Platform } from './platform.js'
 import type { Line, Stream } from './stream.js'
@@ -32,6 +33,18 @@ export interface SourceLedger {
   readonly declared: number
   /** Those of `received` that the producer was told are taken; undefined where it does not want to know. */
   readonly acknowledged: number | undefined
+  /** Where several lines may carry a stream: what became of each number on this one. */
+  readonly line?: LineLedger
+}
+
+/** One line of several, by its own numbers; what it lost, another one may have brought. */
+export interface LineLedger {
+  /** Numbers that it did not bring, as far as is known. */
+  readonly missed: number
+  /** Numbers that it brought more than once. */
+  readonly duplicates: number
+  /** Messages that it brought before every other line. */
+  readonly wins: number
 }
 
 /** How a numbered connection begins. */
@@ -39,15 +52,24 @@ export interface Numbering {
   readonly stream: Stream
   /** The number that comes first. */
   readonly next: number
-  readonly acknowledgement: Acknowledgement
+  readonly acknowledgement?: Acknowledgement | undefined
+  /** Numbers travel with the messages, so that this line may lose some and another may not. */
+  readonly native?: boolean
+  readonly request?: Line['request']
 }
 
 /** What one connection brings: counts it, numbers it, and passes on what is wanted. */
 export class Intake implements MessageSource, Line {
   readonly platform: Platform
   readonly names: TopicNames
+  readonly request: Line['request']
   /** The number that comes next; `UNNUMBERED` from a peer that gives none. */
   position: number
+  /** The number after the highest that has come. */
+  #highest: number
+  /** What this line brought and what not, where it may lose some. */
+  readonly #gaps: Gaps | undefined
+  #wins = 0
   #received = 0
   #filtered = 0
   #declared = 0
@@ -63,12 +85,27 @@ export class Intake implements MessageSource, Line {
     this.platform = host.platform
     this.names = host.names
     this.position = numbering?.next ?? UNNUMBERED
+    this.#highest = this.position
+    this.#gaps = numbering?.native ? new Gaps(numbering.next) : undefined
+    this.request = numbering?.request
     this.#line = numbering?.stream
     this.#acknowledgement = numbering?.acknowledgement
   }
 
   get stream(): string | undefined {
     return this.#line?.name
+  }
+
+  get passed(): number {
+    return Math.max(this.#highest, this.position)
+  }
+
+  /** See `ConsumerPort.numbered`. False when this is no longer the stream that it was. */
+  numbered(next: number): boolean {
+    this.#highest = this.passed
+    this.position = next
+    this.#gaps?.reach(next, false, 0)
+    return this.#line?.reach(next) ?? true
   }
 
   /** See `ConsumerPort.message`. */
@@ -88,11 +125,13 @@ export class Intake implements MessageSource, Line {
       this.tally.received++
     } else {
       this.position = number + 1
+      this.#gaps?.arrive(number, 0)
       if (!line.accept(number)) {
         this.settle(place)
         return true
       }
     }
+    this.#wins++
     if (!this.host.subscriptions.wants(bytes, topicStart, topicEnd)) {
       this.tally.unwanted++
       this.settle(place)
@@ -137,7 +176,10 @@ export class Intake implements MessageSource, Line {
   }
 
   ledger(): SourceLedger {
+    const gaps = this.#gaps
+    const line = gaps && { missed: gaps.missing + gaps.lost, duplicates: gaps.duplicates, wins: this.#wins }
     return {
+      ...(line && { line }),
       received: this.#received,
       filtered: this.#filtered,
       declared: this.#declared,

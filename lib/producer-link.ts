@@ -203,7 +203,8 @@ export class ProducerLink implements ProducerPort {
     if (this.#busy || this.midMessage || this.carrier === undefined) return undefined
     if (cursor.waiting === 0 && !cursor.deaf) {
       cursor.passTo(this.fanout.log.next)
-      if (this.peer?.kind === 'fanwire' && this.fanout.reader.cutSkips(cursor)) this.#write()
+      if (this.peer?.kind !== 'fanwire') cursor.forget()
+      else if (this.fanout.reader.cutSkips(cursor)) this.#write()
     }
     return this.#busy ? undefined : cursor.number - cursor.owedFiltered - cursor.owedDropped
   }

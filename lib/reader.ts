@@ -97,7 +97,7 @@ export class Reader {
     }
 
     cursor.passTo(number)
-    if (!room.counted) forgetOwed(cursor)
+    if (!room.counted) cursor.forget()
     else if (this.cutSkips(cursor)) return true
     const limit = Math.min(room.bytes, room.allowance)
     if (size > limit) {
@@ -176,7 +176,7 @@ export class Reader {
       if (bytes.length >= SLICE_BYTES) {
         if (count > 0) break
         cursor.passTo(number)
-        if (!room.counted) forgetOwed(cursor)
+        if (!room.counted) cursor.forget()
         else if (this.cutSkips(cursor)) return true
         return this.#begin(cursor, { bytes, slab: undefined, at: 0, end: bytes.length, number }, room)
       }
@@ -222,7 +222,7 @@ export class Reader {
     const skip = counted ? this.log.framing.skip : undefined
     if (scratch.used + to - from + 2 * (skip?.size ?? 0) > limit) return false
     cursor.passTo(number)
-    if (skip === undefined) forgetOwed(cursor)
+    if (skip === undefined) cursor.forget()
     else writeSkips(cursor, scratch, skip)
     copyBytes(bytes, from, to, scratch.bytes, scratch.used)
     scratch.used += to - from
@@ -310,11 +310,6 @@ function owes(cursor: Cursor): boolean {
   return cursor.unplaced + cursor.owedFiltered + cursor.owedDropped > 0
 }
 
-function forgetOwed(cursor: Cursor): void {
-  cursor.owedFiltered = 0
-  cursor.owedDropped = 0
-}
-
 function writeSkips(cursor: Cursor, scratch: Slab, skip: SkipFraming): void {
   if (cursor.owedFiltered > 0) {
     skip.write(scratch.bytes, scratch.used, cursor.owedFiltered, 'filtered')
@@ -324,5 +319,5 @@ function writeSkips(cursor: Cursor, scratch: Slab, skip: SkipFraming): void {
     skip.write(scratch.bytes, scratch.used, cursor.owedDropped, 'dropped')
     scratch.used += skip.size
   }
-  forgetOwed(cursor)
+  cursor.forget()
 }

@@ -11,11 +11,16 @@ export interface RetainedPast {
 export class Retention {
   /** The newest message of every topic is kept, whatever its age. */
   readonly latest: boolean
-  readonly #past: RetainedPast | undefined
+  #past: RetainedPast | undefined
 
   constructor(retain: RetainedPast | 'latest-per-topic' | undefined) {
     this.latest = retain === 'latest-per-topic'
     this.#past = retain === 'latest-per-topic' ? undefined : retain
+  }
+
+  /** Keeps so many bytes where nothing was said. */
+  retain(bytes: number): void {
+    if (this.nothing) this.#past = { bytes }
   }
 
   /** Nothing is kept once every link has it. */

@@ -4,12 +4,18 @@ import type { StreamLedger } from './ledger.js'
 import type { Arrival } from './message.js'
 import type { CompleteLimit } from './overflow.js'
 import type { Platform, Timer } from './platform.js'
+import { Recovery, type RecoveryTerms } from './recovery.js'
 import { Tally } from './tally.js'
+
+/** A line that brings only old numbers for so long carries a producer that began anew under the same name. */
+const RESET_MS = 3_000
 
 /** One connection that carries a stream. */
 export interface Line {
-  /** The number that it brings next. */
-  readonly position: number
+  /** Everything below it has come through this line, or will not, but for what datagrams overtook. */
+  readonly passed: number
+  /** Asks for numbers once more; absent where nobody answers. */
+  readonly request?: ((from: number, count: number) => void) | undefined
 }
 
 /** What a stream needs from its consumer. */
@@ -19,6 +25,8 @@ export interface StreamHost {
   /** The consumer does not read for now, so that nobody can blame a line for being late. */
   readonly full: boolean
   gap(stream: Stream, change: GapChange): void
+  /** The producer has ended it, and the fate of every number is known. */
+  finished(stream: Stream): void
 }
 
 export interface StreamSettings {
@@ -26,6 +34,16 @@ export interface StreamSettings {
   readonly holdMs: number
   /** What may wait behind a gap. */
   readonly limit: CompleteLimit
+}
+
+/** Where a stream begins here, and how what is missing may still come. */
+export interface Beginning {
+  /** The first number that is wanted. */
+  readonly first: number
+  /** The producer may not have all of what lies before the first line's position: that is no loss. */
+  readonly past?: boolean
+  /** On links that are not ordered and reliable. */
+  readonly recovery?: RecoveryTerms | undefined
 }
 
 /**
@@ -37,6 +55,17 @@ export class Stream {
   readonly tally = new Tally()
   readonly #gaps: Gaps
   readonly #lines = new Set<Line>()
+  readonly #reorderMs: number
+  readonly #recovery: Recovery | undefined
+  /** The number at which the producer says that it ends. */
+  #end: number | undefined
+  /** Nothing new has come since, though lines do bring something. */
+  #behindSince: number | undefined
+  #seenNext = 0
+  #requests = 0
+  #isFinished = false
+  /** What lies before the first line's position is being fetched. */
+  #fetches: boolean
   /** What waits behind a gap, by number. */
   #held: Arrival<never>[] = []
   #heldBytes = 0
@@ -48,12 +77,18 @@ export class Stream {
   constructor(
     readonly name: string,
     readonly run: number,
-    first: number,
+    { first, past = false, recovery }: Beginning,
     private readonly platform: Platform,
     private readonly settings: StreamSettings,
     private readonly host: StreamHost,
   ) {
     this.#gaps = new Gaps(first)
+    this.#fetches = past
+    this.#reorderMs = Math.min(recovery?.reorderMs ?? 0, settings.holdMs)
+    const requests = settings.holdMs === 0 ? undefined : recovery?.requests
+    if (requests === undefined) return
+    const random = () => new DataView(platform.random(new Uint8Array(4)).buffer).getUint32(0) / 2 ** 32
+    this.#recovery = new Recovery({ reorderMs: this.#reorderMs, requests }, settings.holdMs, random)
   }
 
   /** Somebody carries it. */
@@ -70,10 +105,57 @@ export class Stream {
     return this.#gaps.first
   }
 
+  /** One past the highest number that is known of. */
+  get next(): number {
+    return this.#gaps.next
+  }
+
   /** A line begins to bring what lies from its position on. */
   join(line: Line): void {
     this.#lines.add(line)
-    this.#gaps.reach(line.position, false, this.platform.now())
+    const now = this.platform.now()
+    if (this.#fetches) this.#gaps.fetch(line.passed, now)
+    else this.#gaps.reach(line.passed, false, now)
+    this.#settle()
+  }
+
+  /**
+   * A line says that it goes on with `number`, where numbers travel with their messages.
+   *
+   * @returns false when all lines have long been bringing nothing but old numbers: this is another stream
+   */
+  reach(number: number): boolean {
+    const gaps = this.#gaps
+    const now = this.platform.now()
+    const isNew = number >= gaps.next || gaps.next > this.#seenNext
+    this.#seenNext = gaps.next
+    if (isNew) this.#behindSince = undefined
+    else this.#behindSince ??= now
+    if (now - (this.#behindSince ?? now) > RESET_MS) return false
+    if (number > gaps.next) {
+      gaps.reach(number, false, now)
+      this.#settle()
+    }
+    return true
+  }
+
+  /** An answer to a request has brought the numbers from `from` up to but not including `to`. */
+  answered(from: number, to: number): void {
+    const recovery = this.#recovery
+    if (recovery === undefined) return
+    const now = this.platform.now()
+    if (this.#fetches) {
+      // The first that the producer still has.
+      this.#fetches = false
+      this.#gaps.begin(from)
+    }
+    if (recovery.answered(from, to, now) && this.#gaps.open) this.#recover(now)
+  }
+
+  /** The producer says that `number` will never be. */
+  finish(number: number): void {
+    this.reach(number)
+    this.#end = number
     this.#settle()
   }
 
@@ -127,7 +209,7 @@ export class Stream {
       ...this.tally.counts(),
       duplicates,
       late,
-      ...(this.live ? {} : { tail: 'unknown' }),
+      ...(this.live || this.#end === next ? {} : { tail: 'unknown' }),
     }
   }
 
@@ -139,21 +221,26 @@ export class Stream {
   /** Gives up what nobody will bring, passes on what waited for that, and tells of it. False: there is no more room. */
   #settle(): boolean {
     const gaps = this.#gaps
-    if (gaps.open && this.live) gaps.settle(this.#passed())
+    if (gaps.open && this.live && this.#reorderMs === 0 && this.#recovery === undefined) gaps.settle(this.#passed())
     const changes = gaps.takeChanges()
     for (const { to, missing, state } of changes) {
       if (state === 'lost' || state === 'dropped') this.#losses.push({ to, missing })
     }
     const room = this.#release()
-    if (gaps.open) this.#wait(gaps.oldestSince as number)
+    const [oldest] = gaps.holes
+    if (oldest !== undefined && this.#timer === undefined) {
+      const patience = this.#recovery === undefined && this.#reorderMs === 0 ? this.settings.holdMs : this.#reorderMs
+      this.#wait(oldest.since + patience - this.platform.now())
+    }
     for (const change of changes) this.host.gap(this, change)
+    if (!gaps.open && this.#end === gaps.next) this.#finished()
     return room
   }
 
   /** The lowest number that a line may still bring. */
   #passed(): number {
     let passed = Infinity
-    for (const { position } of this.#lines) if (position < passed) passed = position
+    for (const line of this.#lines) if (line.passed < passed) passed = line.passed
     return passed
   }
 
@@ -195,21 +282,50 @@ export class Stream {
     return room
   }
 
-  #wait(since: number): void {
-    if (this.#timer !== undefined || this.#closed) return
-    this.#timer = this.platform.timer(Math.max(0, since + this.settings.holdMs - this.platform.now()), () => {
+  #wait(delayMs: number): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#closed || delayMs === Infinity) return
+    this.#timer = this.platform.timer(Math.max(1, delayMs), () => {
       this.#timer = undefined
       if (!this.#gaps.open) return
-      const now = this.platform.now()
       // What is missing may lie unread in this very process: then it is given the whole time once more.
-      if (this.host.full) this.#wait(now)
-      else this.#expire(now)
+      if (this.host.full) this.#wait(this.settings.holdMs)
+      else this.#look(this.platform.now())
     })
   }
 
-  #expire(now: number): void {
-    this.#gaps.expire(now - this.settings.holdMs)
+  /** Time has passed with something missing. */
+  #look(now: number): void {
+    const gaps = this.#gaps
+    if (this.#recovery !== undefined) {
+      this.#recover(now)
+      return
+    }
+    if (this.live) gaps.settle(this.#passed(), now - this.#reorderMs)
+    gaps.settle(Infinity, now - this.settings.holdMs)
     this.#settle()
+  }
+
+  /** Asks for what is missing, and gives up what was asked for in vain. */
+  #recover(now: number): void {
+    const { requests, lost, next } = (this.#recovery as Recovery).plan(this.#gaps.holes, now)
+    for (const { from, to } of lost) this.#gaps.abandon(from, to)
+    for (const { from, to } of requests) this.#request(from, to - from)
+    this.#wait(next - now)
+    if (lost.length > 0) this.#settle()
+  }
+
+  /** Every request goes to another line: whoever did not answer may be gone. */
+  #request(from: number, count: number): void {
+    const lines = [...this.#lines].filter(({ request }) => request !== undefined)
+    lines[this.#requests++ % lines.length]?.request?.(from, count)
+  }
+
+  #finished(): void {
+    if (this.#isFinished) return
+    this.#isFinished = true
+    this.host.finished(this)
   }
 }
 

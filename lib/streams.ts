@@ -1,5 +1,5 @@
 import type { Platform } from './platform.js'
-import { Stream, type StreamHost, type StreamSettings } from './stream.js'
+import { type Beginning, Stream, type StreamHost, type StreamSettings } from './stream.js'
 import type { StartFrom, StreamStart } from './transport.js'
 
 /** Streams that nobody carries any more are remembered up to this many, for their ledgers and for who comes back. */
@@ -36,7 +36,7 @@ export class Streams {
     const { arbitrates } = this.settings
     const key = arbitrates ? `${name} ${run}` : `${name} ${run} ${this.#count++}`
     const known = this.#streams.get(key)
-    const stream = known ?? new Stream(name, run, this.#first(start), this.platform, this.settings, this.host)
+    const stream = known ?? new Stream(name, run, this.#beginningOf(start), this.platform, this.settings, this.host)
     this.#streams.delete(key)
     this.#streams.set(key, stream)
     this.#forget()
@@ -47,10 +47,14 @@ export class Streams {
     for (const stream of this) stream.close()
   }
 
-  /** A resume from an earlier life begins where that one ended, and what the producer no longer has is missing. */
-  #first({ stream, run, next }: StreamStart): number {
+  #beginningOf({ stream, run, next, oldest, recovery }: StreamStart): Beginning {
     const { from } = this.settings
-    return typeof from === 'object' && from.stream === stream && from.run === run ? Math.min(from.next, next) : next
+    // A resume from an earlier life begins where that one ended, and what the producer no longer has is missing.
+    const resumes = typeof from === 'object' && from.stream === stream && from.run === run
+    if (resumes) return { first: Math.min(from.next, next), recovery }
+    // Where the past has to be asked for, the producer cannot say what it still has.
+    if (from === 'oldest' && recovery?.requests !== undefined) return { first: oldest, past: true, recovery }
+    return { first: next, recovery }
   }
 
   #forget(): void {

@@ -3,6 +3,7 @@ import type { ErrorCode } from './errors.js'
 import type { Framing, SkipReason } from './framing/framing.js'
 import type { OptionTable } from './options.js'
 import type { Platform } from './platform.js'
+import type { RecoveryTerms } from './recovery.js'
 
 /** What a transport promises. The conformance suite asks these flags which of its tests apply. */
 export interface Traits {
@@ -106,6 +107,15 @@ export interface LogPort {
    * is closed, connected or not.
    */
   open(remote: string, origin: 'accepted' | 'dialled'): ProducerPort
+  /**
+   * A run of what was sent before, from number `from` on, within `most`; undefined where the log does not have it. Valid
+   * during this turn only.
+   */
+  read(from: number, most: Carrier['maxRun']): { readonly run: Uint8Array; readonly count: number } | undefined
+  /** The lowest number that {@link read} can give. */
+  readonly oldest: number
+  /** Keeps so many bytes of the past, unless the application has said how much it wants. */
+  retain(bytes: number): void
 }
 
 /** A producer's link, as its transport drives it. Calls for a link that has ended are ignored. */
@@ -194,8 +204,10 @@ export interface StreamStart {
   readonly next: number
   /** The oldest number that the producer can still send; a wanted number below it is a gap. */
   readonly oldest: number
-  /** Bytes that may be open before the producer waits for an acknowledgement. */
-  readonly allowance: number
+  /** Bytes that may be open before the producer waits for an acknowledgement; absent where it wants none. */
+  readonly allowance?: number
+  /** How what is missing may still come; absent on a link that is ordered and reliable. */
+  readonly recovery?: RecoveryTerms
 }
 
 export interface ConsumerContext extends Context {
@@ -221,8 +233,17 @@ export interface ConsumerPort {
    * {@link ConsumerCarrier.subscribe}) and where to begin.
    */
   connected(carrier: ConsumerCarrier, peer: SourcePeer): { prefixes: readonly Uint8Array[]; from: StartFrom }
-  /** A fanwire producer's first words. Messages and skips before it are a protocol error of the carrier's. */
+  /** A numbering producer's first words. Messages and skips before it are a protocol error of the carrier's. */
   started(start: StreamStart): void
+  /**
+   * The next message has this number, where numbers travel with the messages. From the line itself, or in answer to
+   * {@link ConsumerCarrier.request}; without messages behind it, it tells of the loss of the last ones.
+   */
+  numbered(next: number, origin: 'line' | 'answer'): void
+  /** The messages of one answer, from number `from` up to but not including `to`, are all here. */
+  answered(from: number, to: number): void
+  /** The producer says that the stream ends before `next`. */
+  finished(next: number): void
   /**
    * A message: topic and data are ranges of `chunk`, which must never change again. `frames` has all frames of a foreign
    * message that does not consist of two. `false`: the inbox is full; keep what follows and call nothing
@@ -248,6 +269,8 @@ export interface ConsumerPort {
 
 export interface SourcePeer {
   readonly kind: 'fanwire' | 'foreign'
+  /** Its messages have numbers although it is foreign, and {@link ConsumerPort.started} follows. */
+  readonly numbers?: boolean
   readonly user?: string
 }
 
@@ -259,5 +282,7 @@ export interface ConsumerCarrier {
   unsubscribe(prefix: Uint8Array): void
   /** Tells a fanwire producer that the first `messages` messages of this connection are taken. */
   acknowledge(messages: number): void
+  /** Asks for `count` numbers from `from` on once more. Absent where nobody answers. */
+  request?(from: number, count: number): void
   close(reason?: Error): void
 }

@@ -59,7 +59,7 @@ export function writeStream(start: StreamStart): Uint8Array {
   writeU64(data, 10, start.run)
   writeU64(data, 18, start.next)
   writeU64(data, 26, start.oldest)
-  writeU64(data, 34, start.allowance)
+  writeU64(data, 34, start.allowance ?? 0)
   return command('STREAM', data)
 }
 

@@ -171,6 +171,18 @@ export class ConsumerLinkDouble extends LinkDouble implements ConsumerPort {
     if (next === 666) throw new FanwireError('BAD_PEER', 'the numbers differ')
     this.events.push({ type: 'checkpoint', next })
   }
+
+  numbered(next: number): void {
+    throw new Error(`number ${next} on a link that counts`)
+  }
+
+  answered(from: number): void {
+    throw new Error(`number ${from} was not asked for`)
+  }
+
+  finished(next: number): void {
+    throw new Error(`the wire cannot say that the stream ends before ${next}`)
+  }
 }
 
 export interface EndDouble<L extends LinkDouble> {
@@ -199,7 +211,12 @@ export async function produce(
   const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup)
   const producer: ProducerContext = {
     ...context,
-    log: () => ({ open: (remote, origin) => opened(new ProducerLinkDouble(remote, origin), links, setup) }),
+    log: () => ({
+      open: (remote, origin) => opened(new ProducerLinkDouble(remote, origin), links, setup),
+      oldest: 1,
+      read: () => undefined,
+      retain: () => undefined,
+    }),
   }
   const end = (await stream.produce([urls].flat().map(parseAddress), producer)) as LogEnd
   const close = async () => {
