@@ -181,7 +181,7 @@ export class Stream {
 
   /** Passes an accepted message on when its turn has come. False when there is no room for more. */
   deliver(arrival: Arrival<never>): boolean {
-    if (!this.#gaps.open) return this.#pass(arrival)
+    if (!this.#waits) return this.#pass(arrival)
     if (arrival.number > this.#gaps.lowest) this.#hold(arrival)
     else this.#pass(arrival)
     return this.#settle()
@@ -189,7 +189,7 @@ export class Stream {
 
   /** An accepted message was not wanted after all, but its line has moved. */
   moved(): void {
-    if (this.#gaps.open) this.#settle()
+    if (this.#waits) this.#settle()
   }
 
   skip(from: number, to: number, reason: SkipReason): void {
@@ -216,6 +216,11 @@ export class Stream {
   close(): void {
     this.#closed = true
     this.#timer?.cancel()
+  }
+
+  /** Something is missing, or has just been found and held others back. */
+  get #waits(): boolean {
+    return this.#gaps.open || this.#held.length > 0
   }
 
   /** Gives up what nobody will bring, passes on what waited for that, and tells of it. False: there is no more room. */
