@@ -229,7 +229,7 @@ export class Stream {
     if (gaps.open && this.live && this.#reorderMs === 0 && this.#recovery === undefined) gaps.settle(this.#passed())
     const changes = gaps.takeChanges()
     for (const { to, missing, state } of changes) {
-      if (state === 'lost' || state === 'dropped') this.#losses.push({ to, missing })
+      if (state === 'lost' || state === 'dropped') this.#noteLoss({ to, missing })
     }
     const room = this.#release()
     const [oldest] = gaps.holes
@@ -247,6 +247,14 @@ export class Stream {
     let passed = Infinity
     for (const line of this.#lines) if (line.passed < passed) passed = line.passed
     return passed
+  }
+
+  /** Sorted, since what is asked for is not given up in order. */
+  #noteLoss(loss: Loss): void {
+    const losses = this.#losses
+    let at = losses.length
+    while (at > 0 && (losses[at - 1] as Loss).to > loss.to) at--
+    losses.splice(at, 0, loss)
   }
 
   #pass(arrival: Arrival<never>): boolean {
