@@ -1,5 +1,5 @@
 import { FanwireError } from './errors.js'
-import { readDuration, readNumber, readSize } from './units.js'
+import { readDuration, readNumber, readRate, readSize } from './units.js'
 
 /**
  * What one option may be. Options are checked once, at the door: behind it every one has a value of the right kind, and
@@ -86,6 +86,19 @@ export function bytes<Fallback extends number | undefined = undefined>(
   fallback?: Fallback,
 ): OptionRule<number | Fallback> {
   return numeric(`an integer ${range(min, max)} (bytes)`, min, max, Number.isSafeInteger, readSize, fallback)
+}
+
+/** Bytes per second; `50MB/s` or `400Mbit/s` as text, in a URL or not. */
+export function rate<Fallback extends number | undefined = undefined>(
+  min: number,
+  max: number,
+  fallback?: Fallback,
+): OptionRule<number | Fallback> {
+  const expected = `a number ${range(min, max)} (bytes per second) or text such as '50MB/s'`
+  const plain = numeric(expected, min, max, Number.isFinite, readRate, fallback)
+  const check = (value: unknown, name: string) =>
+    plain.check(typeof value === 'string' ? (readRate(value) ?? value) : value, name)
+  return { fallback: plain.fallback, check, read: asItIs }
 }
 
 /** Milliseconds, for options whose name ends with `Ms`; `5s` in a URL. */

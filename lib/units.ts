@@ -12,6 +12,13 @@ const SIZES: ReadonlyMap<string, number> = new Map([
   ['KB', 1e3],
 ])
 
+const BITS: ReadonlyMap<string, number> = new Map([
+  ['Gbit', 1e9],
+  ['Mbit', 1e6],
+  ['kbit', 1e3],
+  ['bit', 1],
+])
+
 const DURATIONS: ReadonlyMap<string, number> = new Map([
   ['d', 86_400_000],
   ['h', 3_600_000],
@@ -34,6 +41,15 @@ export function readSize(text: string): number | undefined {
 /** Reads `5s`, `100ms`, `1.5h`, or a plain number of milliseconds. */
 export function readDuration(text: string): number | undefined {
   return readUnits(text, DURATIONS)
+}
+
+/** Reads `50MB/s`, `400Mbit/s`, or a plain number of bytes per second. */
+export function readRate(text: string): number | undefined {
+  const perSecond = /^(.+)\/s$/.exec(text)?.[1]
+  if (perSecond === undefined) return readNumber(text)
+  if (!perSecond.endsWith('bit')) return readSize(perSecond)
+  const bits = readUnits(perSecond, BITS)
+  return bits === undefined ? undefined : bits / 8
 }
 
 /** Writes `bytes` so that {@link readSize} reads it back exactly: `64MiB`, `1000B`. */
