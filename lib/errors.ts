@@ -16,6 +16,12 @@ export type ErrorCode =
   | 'OPEN_FAILED'
   /** A connection attempt failed; dialling goes on. */
   | 'CONNECT_FAILED'
+  /** A multicast group could not be joined; trying goes on. */
+  | 'JOIN_FAILED'
+  /** The system did not take a datagram, or says that an earlier one found nobody; sending goes on. */
+  | 'SEND_FAILED'
+  /** The system grants less than an option asks for. */
+  | 'CLAMPED'
   /** The peer broke the protocol and was cut off. */
   | 'BAD_PEER'
   /** The link made no progress for too long. */
