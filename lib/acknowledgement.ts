@@ -85,6 +85,9 @@ export class Acknowledgement {
   }
 
   #later(): Timer {
-    return this.platform.timer(DELAY_MS, () => this.flush())
+    const timer = this.platform.timer(DELAY_MS, () => this.flush())
+    // A producer in this very process may wait in `flush()` for it, and nothing else keep the process alive.
+    timer.ref()
+    return timer
   }
 }
