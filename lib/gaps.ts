@@ -56,7 +56,7 @@ export class Gaps {
   late = 0
   /** Sorted, and apart from each other. */
   readonly #holes: Hole[] = []
-  readonly #given: { readonly from: number; readonly to: number }[] = []
+  readonly #given: { readonly from: number; to: number }[] = []
   #changes: GapChange[] = []
   #untold = false
 
@@ -131,6 +131,7 @@ export class Gaps {
 
   /** One line of the stream will not bring these numbers, for a reason that holds for the stream as a whole. */
   skip(from: number, to: number, reason: SkipReason, now: number): void {
+    this.reach(from, false, now)
     const known = Math.min(to, this.next)
     for (let at = 0; at < this.#holes.length; at++) {
       const hole = this.#holes[at] as Hole
@@ -174,9 +175,9 @@ export class Gaps {
 
   /** The past up to `number` is to be fetched: missing, but no gap that anybody need hear of. */
   fetch(number: number, now: number): void {
+    if (number <= this.next) return
     this.reach(number, false, now)
-    const hole = this.#holes.at(-1)
-    if (hole === undefined) return
+    const hole = this.#holes.at(-1) as Hole
     hole.told = true
     hole.origin.left = Infinity
   }
@@ -210,8 +211,9 @@ export class Gaps {
     const more = this.#remove(at, from, to)
     origin.left -= count
     this.#close(origin)
-    if (declared) return more
-    this.#given.push({ from, to })
+    const last = this.#given.at(-1)
+    if (last?.to === from) last.to = to
+    else this.#given.push({ from, to })
     if (this.#given.length > MOST_REMEMBERED) this.#given.shift()
     return more
   }
