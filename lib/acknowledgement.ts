@@ -4,8 +4,8 @@ import type { Platform, Timer } from './platform.js'
 const DELAY_MS = 20
 
 /**
- * Tells a producer how many messages of one connection are taken: at the latest when a quarter of what may be open has
- * come, or after 20 ms.
+ * Tells a producer how many messages of one connection are taken: at the latest when a quarter of what may be open is
+ * done, or after 20 ms.
  */
 export class Acknowledgement {
   /** The messages that the producer has been told of. */
@@ -16,15 +16,21 @@ export class Acknowledgement {
   #done = 0
   /** Places that are done although one before them is not. */
   readonly #early = new Set<number>()
-  /** Bytes that have come since the producer was last told. */
-  #bytes = 0
+  /** Bytes that are done and of which the producer has not been told. */
+  #untold = 0
+  /** Bytes that have come and are not done. */
+  #pending = 0
+  /** The size of every message from place {@link #sizesFrom} on, where the application settles them. */
+  readonly #sizes: number[] = []
+  #sizesFrom = 0
   #stuck = false
+  #soon = false
   #timer: Timer | undefined
   #closed = false
 
   /**
    * @param manual a message is done when it is settled, rather than when it has come
-   * @param stuck called when the producer waits for the application, and the application has settled nothing
+   * @param stuck called when the producer waits for the application, and there is nothing to tell it
    */
   constructor(
     private readonly platform: Platform,
@@ -37,20 +43,23 @@ export class Acknowledgement {
   /** A message of `size` bytes has come. */
   received(size: number): void {
     this.#received++
-    this.passed(size)
     if (!this.manual) {
       this.#done = this.#received
-    } else if (!this.#stuck && this.#done === this.told && this.#bytes + size > this.allowance) {
-      this.#stuck = true
-      this.stuck()
+      this.passed(size)
+      return
     }
+    this.#sizes.push(size)
+    this.#pending += size
+    if (this.#stuck || this.#done > this.told || this.#pending + size <= this.allowance) return
+    this.#stuck = true
+    this.stuck()
   }
 
   /** Bytes that are no message. */
   passed(size: number): void {
-    this.#bytes += size
     if (this.manual) return
-    if (this.#bytes >= this.allowance / 4) this.flush()
+    this.#untold += size
+    if (this.#untold >= this.allowance / 4) this.flush()
     else this.#timer ??= this.#later()
   }
 
@@ -61,9 +70,11 @@ export class Acknowledgement {
       this.#early.add(place)
       return
     }
-    this.#done++
-    while (this.#early.delete(this.#done)) this.#done++
-    if (this.#done === this.#received && this.#bytes >= this.allowance / 4) this.flush()
+    do this.#next()
+    while (this.#early.delete(this.#done))
+    // An application that is slow all the time is told of it once.
+    if (this.#pending <= this.allowance / 2) this.#stuck = false
+    if (this.#untold >= this.allowance / 4) this.#flushSoon()
     else this.#timer ??= this.#later()
   }
 
@@ -71,8 +82,7 @@ export class Acknowledgement {
   flush(): void {
     this.#timer?.cancel()
     this.#timer = undefined
-    this.#bytes = 0
-    this.#stuck = false
+    this.#untold = 0
     if (this.#done === this.told || this.#closed) return
     this.told = this.#done
     this.tell(this.told)
@@ -82,6 +92,28 @@ export class Acknowledgement {
     this.#closed = true
     this.#timer?.cancel()
     this.#early.clear()
+  }
+
+  #next(): void {
+    const sizes = this.#sizes
+    const size = sizes[this.#done - this.#sizesFrom] as number
+    this.#pending -= size
+    this.#untold += size
+    this.#done++
+    const past = this.#done - this.#sizesFrom
+    if (past < 1024 || past * 2 < sizes.length) return
+    sizes.splice(0, past)
+    this.#sizesFrom = this.#done
+  }
+
+  /** At the end of the turn: within one process, the producer would send more while a message is being dropped. */
+  #flushSoon(): void {
+    if (this.#soon) return
+    this.#soon = true
+    this.platform.defer(() => {
+      this.#soon = false
+      this.flush()
+    })
   }
 
   #later(): Timer {
