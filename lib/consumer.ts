@@ -394,12 +394,13 @@ export class Consumer<T = Uint8Array>
   }
 
   gap({ name }: Stream, change: GapChange): void {
-    if (this.settings.onLoss === 'fail' && (change.state === 'lost' || change.state === 'dropped')) {
-      const { from, to, state } = change
-      this.#delivery.fail(new FanwireError('LOST', `numbers ${from} to ${to - 1} of the stream ${name} are ${state}`))
-    }
     if (this.listens('gap')) this.emit('gap', { stream: name, ...change })
     this.platform.diagnose('gap', () => ({ consumer: this, stream: name, ...change }))
+  }
+
+  lost({ name }: Stream, { from, to, state }: GapChange): void {
+    if (this.settings.onLoss !== 'fail') return
+    this.#delivery.fail(new FanwireError('LOST', `numbers ${from} to ${to - 1} of the stream ${name} are ${state}`))
   }
 
   finished({ name, next }: Stream): void {

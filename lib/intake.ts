@@ -135,8 +135,7 @@ export class Intake implements MessageSource, Line {
     if (!this.host.subscriptions.wants(bytes, topicStart, topicEnd)) {
       this.tally.unwanted++
       this.settle(place)
-      line?.moved()
-      return true
+      return line === undefined || line.moved()
     }
     if (bytes !== this.#chunk.bytes) this.#chunk = new Chunk(bytes)
     const arrival = new Arrival<never>(

@@ -25,6 +25,8 @@ export interface StreamHost {
   /** The consumer does not read for now, so that nobody can blame a line for being late. */
   readonly full: boolean
   gap(stream: Stream, change: GapChange): void
+  /** What was lost or dropped lies here: after what was delivered so far, and before all that will be. */
+  lost(stream: Stream, change: GapChange): void
   /** The producer has ended it, and the fate of every number is known. */
   finished(stream: Stream): void
 }
@@ -67,10 +69,14 @@ export class Stream {
   /** What lies before the first line's position is being fetched. */
   #fetches: boolean
   /** What waits behind a gap, by number. */
-  #held: Arrival<never>[] = []
+  readonly #held: Arrival<never>[] = []
   #heldBytes = 0
-  /** What was lost or dropped, and no message has told of it yet. */
-  readonly #losses: Loss[] = []
+  /** A gap has changed, and what follows from that was not done yet. */
+  #stirred = false
+  /** What was lost or dropped and lies beyond what was passed on, by number. */
+  readonly #losses: GapChange[] = []
+  /** What was lost or dropped just before the next message. */
+  #missed = 0
   #timer: Timer | undefined
   #closed = false
 
@@ -160,7 +166,7 @@ export class Stream {
   }
 
   leave(line: Line): void {
-    if (!this.#lines.delete(line)) return
+    if (!this.#lines.delete(line) || this.#closed) return
     // Whoever comes back may bring what is missing; until then only time gives it up.
     if (this.live) this.#settle()
   }
@@ -176,20 +182,30 @@ export class Stream {
     const arrived = gaps.arrive(number, this.platform.now())
     if (arrived === 'late' || arrived === 'duplicate') return false
     this.tally.received++
+    this.#stirred ||= arrived !== 'next'
     return true
   }
 
   /** Passes an accepted message on when its turn has come. False when there is no room for more. */
   deliver(arrival: Arrival<never>): boolean {
-    if (!this.#waits) return this.#pass(arrival)
-    if (arrival.number > this.#gaps.lowest) this.#hold(arrival)
-    else this.#pass(arrival)
-    return this.#settle()
+    if (!this.#stirred && !this.#gaps.open) return this.#pass(arrival)
+    this.#hold(arrival)
+    this.#settle()
+    const { messages, bytes } = this.settings.limit
+    const held = this.#held
+    while (held.length > messages || (this.#heldBytes > bytes && held.length > 1)) {
+      this.#gaps.settle((held[0] as Arrival).number)
+      this.#settle()
+    }
+    // A line that runs ahead stops with the others, which would else be too late for reasons of our own.
+    return !this.host.full
   }
 
-  /** An accepted message was not wanted after all, but its line has moved. */
-  moved(): void {
-    if (this.#waits) this.#settle()
+  /** An accepted message was not wanted after all, but what follows it may have waited. False as for {@link deliver}. */
+  moved(): boolean {
+    if (!this.#stirred && !this.#gaps.open) return true
+    this.#settle()
+    return !this.host.full
   }
 
   skip(from: number, to: number, reason: SkipReason): void {
@@ -218,20 +234,14 @@ export class Stream {
     this.#timer?.cancel()
   }
 
-  /** Something is missing, or has just been found and held others back. */
-  get #waits(): boolean {
-    return this.#gaps.open || this.#held.length > 0
-  }
-
-  /** Gives up what nobody will bring, passes on what waited for that, and tells of it. False: there is no more room. */
-  #settle(): boolean {
+  /** Gives up what nobody will bring, passes on what waited for that, and tells of it. */
+  #settle(): void {
     const gaps = this.#gaps
     if (gaps.open && this.live && this.#reorderMs === 0 && this.#recovery === undefined) gaps.settle(this.#passed())
     const changes = gaps.takeChanges()
-    for (const { to, missing, state } of changes) {
-      if (state === 'lost' || state === 'dropped') this.#noteLoss({ to, missing })
-    }
-    const room = this.#release()
+    for (const change of changes) if (change.state === 'lost' || change.state === 'dropped') this.#lose(change)
+    this.#release()
+    this.#stirred = false
     const [oldest] = gaps.holes
     if (oldest !== undefined && this.#timer === undefined) {
       const patience = this.#recovery === undefined && this.#reorderMs === 0 ? this.settings.holdMs : this.#reorderMs
@@ -239,7 +249,6 @@ export class Stream {
     }
     for (const change of changes) this.host.gap(this, change)
     if (!gaps.open && this.#end === gaps.next) this.#finished()
-    return room
   }
 
   /** The lowest number that a line may still bring. */
@@ -249,19 +258,10 @@ export class Stream {
     return passed
   }
 
-  /** Sorted, since what is asked for is not given up in order. */
-  #noteLoss(loss: Loss): void {
-    const losses = this.#losses
-    let at = losses.length
-    while (at > 0 && (losses[at - 1] as Loss).to > loss.to) at--
-    losses.splice(at, 0, loss)
-  }
-
   #pass(arrival: Arrival<never>): boolean {
-    const losses = this.#losses
-    while (losses.length > 0 && (losses[0] as Loss).to <= arrival.number) {
-      arrival.missed += (losses.shift() as Loss).missing
-    }
+    if (this.#losses.length > 0) this.#tell(arrival.number)
+    arrival.missed = this.#missed
+    this.#missed = 0
     return this.host.deliver(arrival)
   }
 
@@ -272,27 +272,39 @@ export class Stream {
     held.splice(at, 0, arrival)
     if (arrival.chunk.held++ === 0) this.#heldBytes += arrival.chunk.bytes.length
     this.tally.inboxWaiting++
-    const { messages, bytes } = this.settings.limit
-    if (held.length > messages || (this.#heldBytes > bytes && held.length > 1)) {
-      this.#gaps.settle((held[0] as Arrival).number)
+  }
+
+  /** Gaps are not given up in the order of their numbers where they were asked for. */
+  #lose(change: GapChange): void {
+    const losses = this.#losses
+    let at = losses.length
+    while (at > 0 && (losses[at - 1] as GapChange).from > change.from) at--
+    losses.splice(at, 0, change)
+  }
+
+  /** Tells of losses below `number`, since nothing below it will be passed on any more. */
+  #tell(number: number): void {
+    const losses = this.#losses
+    for (let loss = losses[0]; loss !== undefined && loss.to <= number; loss = losses[0]) {
+      losses.shift()
+      this.#missed += loss.missing
+      this.host.lost(this, loss)
     }
   }
 
-  /** Passes on what no longer waits for anything. False when there is no room for more. */
-  #release(): boolean {
+  /** Passes on what no longer waits for anything. */
+  #release(): void {
     const held = this.#held
     const { lowest } = this.#gaps
-    let room = true
     let count = 0
-    for (; count < held.length; count++) {
-      const arrival = held[count] as Arrival<never>
-      if (arrival.number >= lowest) break
+    while (count < held.length && (held[count] as Arrival).number < lowest) count++
+    const ready = count > 0 ? held.splice(0, count) : []
+    for (const arrival of ready) {
       if (--arrival.chunk.held === 0) this.#heldBytes -= arrival.chunk.bytes.length
       this.tally.inboxWaiting--
-      room = this.#pass(arrival)
+      this.#pass(arrival)
     }
-    held.splice(0, count)
-    return room
+    this.#tell(lowest)
   }
 
   #wait(delayMs: number): void {
@@ -340,10 +352,4 @@ export class Stream {
     this.#isFinished = true
     this.host.finished(this)
   }
-}
-
-interface Loss {
-  /** The number after it. */
-  readonly to: number
-  readonly missing: number
 }
