@@ -1,4 +1,5 @@
 import { FanwireError } from '../../errors.js'
+import { readU32 } from '../numbers.js'
 
 export const EMPTY = new Uint8Array(0)
 
@@ -17,31 +18,11 @@ export function readAscii(bytes: Uint8Array, from: number, to: number): string {
   return text
 }
 
-export function readU32(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) * 0x1_00_00_00 +
-    (((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
-  )
-}
-
 /** @throws {FanwireError} `BAD_PEER` at 2^53 and above */
 export function readU64(bytes: Uint8Array, at: number): number {
   const high = readU32(bytes, at)
   if (high >= LIMIT_HIGH) throw badPeer(`number ${hex(bytes, at, at + 8)} is not below 2^53`)
   return high * 0x1_00_00_00_00 + readU32(bytes, at + 4)
-}
-
-export function writeU32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24
-  bytes[at + 1] = value >>> 16
-  bytes[at + 2] = value >>> 8
-  bytes[at + 3] = value
-}
-
-/** `value` is a whole number below 2^53. */
-export function writeU64(bytes: Uint8Array, at: number, value: number): void {
-  writeU32(bytes, at, Math.floor(value / 0x1_00_00_00_00))
-  writeU32(bytes, at + 4, value >>> 0)
 }
 
 /** Bytes for an error message: `47 45 54 20`. */

@@ -1,5 +1,6 @@
 import type { SkipReason } from '../framing.js'
-import { badPeer, EMPTY, hex, readU32 } from './bytes.js'
+import { readU32 } from '../numbers.js'
+import { badPeer, EMPTY, hex } from './bytes.js'
 import { COMMAND, commandName, FLAGS, LONG, MORE } from './frame.js'
 import { readSkipCount, readSkipReason, SKIP_SIZE } from './peers.js'
 

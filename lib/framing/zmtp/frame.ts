@@ -1,4 +1,5 @@
-import { ascii, badPeer, EMPTY, readAscii, writeU64 } from './bytes.js'
+import { writeU64 } from '../numbers.js'
+import { ascii, badPeer, EMPTY, readAscii } from './bytes.js'
 
 /** Another frame of the same message follows. */
 export const MORE = 0x01

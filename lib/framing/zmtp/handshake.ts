@@ -1,4 +1,5 @@
-import { ascii, badPeer, readAscii, readU32, writeU32 } from './bytes.js'
+import { readU32, writeU32 } from '../numbers.js'
+import { ascii, badPeer, readAscii } from './bytes.js'
 import { command } from './frame.js'
 
 /** READY's properties by name in lower case, since names are compared without case. */

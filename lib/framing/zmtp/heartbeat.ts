@@ -1,4 +1,5 @@
-import { badPeer, EMPTY, readU64, writeU64 } from './bytes.js'
+import { writeU64 } from '../numbers.js'
+import { badPeer, EMPTY, readU64 } from './bytes.js'
 import { command } from './frame.js'
 
 /** libzmq multiplies the tenths by 100 in 16 bits: 656 would cut a silent connection after 60 ms. */

@@ -1,6 +1,7 @@
 import type { StartFrom, StreamStart } from '../../transport.js'
 import type { SkipReason } from '../framing.js'
-import { ascii, badPeer, readAscii, readU64, writeU64 } from './bytes.js'
+import { writeU64 } from '../numbers.js'
+import { ascii, badPeer, readAscii, readU64 } from './bytes.js'
 import { command } from './frame.js'
 
 /**
