@@ -11,6 +11,11 @@ export interface Framing {
   size(head: Uint8Array, dataSize: number): number
   /** Writes everything but the data at `at`; returns where the data begins. */
   write(target: Uint8Array, at: number, head: Uint8Array, dataSize: number): number
+  /**
+   * The largest message, in bytes as {@link size} counts them, where the wire has a limit of its own: what must fit one
+   * datagram. A larger one must not be written. Absent where it may be of any size.
+   */
+  readonly maxBytes?: number
   /** How a peer that counts numbers is told that some will not come. Absent where the wire has no word for it. */
   readonly skip?: SkipFraming
 }
