@@ -25,9 +25,7 @@ export class Delivery<T> implements InboxHost {
   /** Reads all that has arrived. */
   readonly all: LoopSource<Message<T>[]> = this.#source(() => this.#takeAll())
   readonly #inbox: Inbox
-  /** Messages that have left the inbox through its front. */
-  #passed = 0
-  /** Losses that a loop is to end with, and how many messages come before each. */
+  /** Losses that a loop is to end with, and the place in the inbox before which each lies. */
   readonly #losses: { readonly at: number; readonly error: FanwireError }[] = []
   #waking = false
   readonly #wake = (): void => {
@@ -66,7 +64,7 @@ export class Delivery<T> implements InboxHost {
 
   /** Ends a loop with `error` as soon as it has taken what has come before. */
   fail(error: FanwireError): void {
-    this.#losses.push({ at: this.#passed + this.#inbox.size, error })
+    this.#losses.push({ at: this.#inbox.end, error })
     this.#stir()
   }
 
@@ -79,7 +77,6 @@ export class Delivery<T> implements InboxHost {
   // What the inbox tells.
 
   dropped(arrival: Arrival<never>, reason: InboxDropReason): void {
-    if (reason === 'newest') this.#passed++
     arrival.source.tally.inboxDropped++
     arrival.source.settle(arrival.place)
     this.host.dropped(reason)
@@ -119,11 +116,11 @@ export class Delivery<T> implements InboxHost {
       const { full } = inbox
       const arrival = inbox.shift()
       if (arrival === undefined) return undefined
-      this.#passed++
+      const isMessage = this.codec === undefined || this.#decode(this.codec, arrival)
+      // Everything is counted before producers send on and listeners look.
+      if (isMessage) arrival.source.tally.delivered++
       if (full && !inbox.full) this.host.roomy()
-      if (this.codec !== undefined && !this.#decode(this.codec, arrival)) continue
-      arrival.source.tally.delivered++
-      return arrival as Arrival<unknown> as Arrival<T>
+      if (isMessage) return arrival as Arrival<unknown> as Arrival<T>
     }
   }
 
@@ -138,17 +135,15 @@ export class Delivery<T> implements InboxHost {
     if (inbox.size === 0) return undefined
     const { full } = inbox
     let batch = inbox.takeAll()
-    this.#passed += batch.length
-    if (full) this.host.roomy()
-    const { codec } = this
-    if (codec !== undefined) batch = batch.filter((arrival) => this.#decode(codec, arrival))
     for (const { source } of batch) source.tally.delivered++
+    if (this.codec !== undefined) batch = this.#decodeAll(this.codec, batch)
+    if (full) this.host.roomy()
     return batch.length === 0 ? undefined : (batch as Arrival<unknown>[] as Arrival<T>[])
   }
 
   #throwLoss(): void {
     const [loss] = this.#losses
-    if (loss === undefined || loss.at > this.#passed) return
+    if (loss === undefined || loss.at > this.#inbox.passed) return
     this.#losses.shift()
     throw loss.error
   }
@@ -158,10 +153,34 @@ export class Delivery<T> implements InboxHost {
       arrival.decoded = codec.decode(arrival.data)
       return true
     } catch (error) {
-      arrival.source.tally.undecodable++
-      arrival.source.settle(arrival.place)
-      this.host.undecodable(arrival, error)
+      this.#inbox.bequeath(arrival)
+      this.#reject(arrival, error)
       return false
     }
+  }
+
+  /** Those of a batch, counted as delivered, that have a value. */
+  #decodeAll(codec: Codec<never>, batch: readonly Arrival<never>[]): Arrival<never>[] {
+    const messages: Arrival<never>[] = []
+    for (const [at, arrival] of batch.entries()) {
+      try {
+        arrival.decoded = codec.decode(arrival.data)
+        messages.push(arrival)
+      } catch (error) {
+        const { source, missed } = arrival
+        const heir = missed > 0 ? batch.find(({ source: { tally } }, i) => i > at && tally === source.tally) : undefined
+        if (heir === undefined) this.#inbox.bequeath(arrival)
+        else heir.missed += missed
+        source.tally.delivered--
+        this.#reject(arrival, error)
+      }
+    }
+    return messages
+  }
+
+  #reject(arrival: Arrival<never>, error: unknown): void {
+    arrival.source.tally.undecodable++
+    arrival.source.settle(arrival.place)
+    this.host.undecodable(arrival, error)
   }
 }

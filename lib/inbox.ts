@@ -20,12 +20,18 @@ export interface Inbox {
   readonly bytes: number
   /** It asked the carriers to wait, and has not come down to half of its limit yet. */
   readonly full: boolean
+  /** The place of the message that is pushed next. */
+  readonly end: number
+  /** Whatever has a lower place has left. */
+  readonly passed: number
   /** False: no more for now, please. */
   push(arrival: Arrival<never>): boolean
   /** Takes the first. */
   shift(): Arrival<never> | undefined
   /** Takes all, in their order. */
   takeAll(): Arrival<never>[]
+  /** What a message would have told of that was taken but is not delivered, the next one of its stream tells. */
+  bequeath(arrival: Arrival<never>): void
 }
 
 export function createInbox(policy: Policy, host: InboxHost): Inbox {
@@ -37,6 +43,7 @@ export function createInbox(policy: Policy, host: InboxHost): Inbox {
 /** Messages in the order in which they came. */
 class QueueInbox implements Inbox {
   bytes = 0
+  passed = 0
   full = false
   /** Drops newcomers until half of what waits has left. */
   #deaf = false
@@ -58,14 +65,20 @@ class QueueInbox implements Inbox {
     return this.#queue.length - this.#head
   }
 
+  get end(): number {
+    return this.passed + this.size
+  }
+
   push(arrival: Arrival<never>): boolean {
     if (this.#deaf) {
       if (!this.#half) {
+        arrival.source.tally.owed += arrival.missed
         this.host.dropped(arrival, 'oldest')
         return true
       }
       this.#deaf = false
     }
+    inherit(arrival)
     this.#queue.push(arrival)
     arrival.source.tally.inboxWaiting++
     const { chunk } = arrival
@@ -87,6 +100,7 @@ class QueueInbox implements Inbox {
       queue.splice(0, this.#head)
       this.#head = 0
     }
+    this.passed++
     arrival.source.tally.inboxWaiting--
     const { chunk } = arrival
     if (--chunk.waiting === 0) this.bytes -= chunk.bytes.length
@@ -96,6 +110,7 @@ class QueueInbox implements Inbox {
 
   takeAll(): Arrival<never>[] {
     const taken = this.#head === 0 ? this.#queue : this.#queue.slice(this.#head)
+    this.passed += taken.length
     this.#queue = []
     this.#head = 0
     this.bytes = 0
@@ -131,20 +146,21 @@ class QueueInbox implements Inbox {
     }
     while (this.#over) {
       const first = this.shift() as Arrival<never>
-      if (first.missed > 0) this.#inherit(first)
+      this.bequeath(first)
       this.host.dropped(first, 'newest')
     }
     return true
   }
 
-  /** What a dropped message would have told of, the next one of its stream tells. */
-  #inherit({ source, missed }: Arrival<never>): void {
+  bequeath({ source, missed }: Arrival<never>): void {
+    if (missed === 0) return
     for (let at = this.#head; at < this.#queue.length; at++) {
       const heir = this.#queue[at] as Arrival<never>
       if (heir.source.tally !== source.tally) continue
       heir.missed += missed
       return
     }
+    source.tally.owed += missed
   }
 }
 
@@ -155,7 +171,9 @@ class QueueInbox implements Inbox {
 class LatestInbox implements Inbox {
   readonly full = false
   bytes = 0
-  readonly #latest = new Map<string, Arrival<never>>()
+  end = 0
+  /** By topic, in the order of their places. */
+  readonly #latest = new Map<string, { readonly arrival: Arrival<never>; readonly place: number }>()
 
   constructor(
     private readonly byteLimit: number,
@@ -166,25 +184,36 @@ class LatestInbox implements Inbox {
     return this.#latest.size
   }
 
+  get passed(): number {
+    for (const { place } of this.#latest.values()) return place
+    return this.end
+  }
+
   push(arrival: Arrival<never>): boolean {
+    inherit(arrival)
     const own = arrival.copy()
     const key = keyOf(own)
-    const before = this.#latest.get(key)
-    if (before !== undefined) this.#drop(before, 'superseded', own)
-    this.#latest.set(key, own)
+    const before = this.#latest.get(key)?.arrival
+    if (before !== undefined) this.#remove(before)
+    this.#latest.set(key, { arrival: own, place: this.end++ })
     this.bytes += own.chunk.bytes.length
     own.source.tally.inboxWaiting++
+    if (before !== undefined) {
+      const { tally } = before.source
+      if (tally === own.source.tally) own.missed += before.missed
+      else tally.owed += before.missed
+      this.host.dropped(before, 'superseded')
+    }
     while (this.bytes > this.byteLimit && this.#latest.size > 1) {
-      for (const oldest of this.#latest.values()) {
-        this.#drop(oldest, 'evicted', own)
-        break
-      }
+      const oldest = this.shift() as Arrival<never>
+      this.bequeath(oldest)
+      this.host.dropped(oldest, 'evicted')
     }
     return true
   }
 
   shift(): Arrival<never> | undefined {
-    for (const arrival of this.#latest.values()) {
+    for (const { arrival } of this.#latest.values()) {
       this.#remove(arrival)
       return arrival
     }
@@ -192,15 +221,19 @@ class LatestInbox implements Inbox {
   }
 
   takeAll(): Arrival<never>[] {
-    const taken = [...this.#latest.values()]
+    const taken = Array.from(this.#latest.values(), ({ arrival }) => arrival)
     for (const arrival of taken) this.#remove(arrival)
     return taken
   }
 
-  #drop(arrival: Arrival<never>, reason: InboxDropReason, heir: Arrival<never>): void {
-    this.#remove(arrival)
-    heir.missed += arrival.missed
-    this.host.dropped(arrival, reason)
+  bequeath({ source, missed }: Arrival<never>): void {
+    if (missed === 0) return
+    for (const { arrival: heir } of this.#latest.values()) {
+      if (heir.source.tally !== source.tally) continue
+      heir.missed += missed
+      return
+    }
+    source.tally.owed += missed
   }
 
   #remove(arrival: Arrival<never>): void {
@@ -208,6 +241,14 @@ class LatestInbox implements Inbox {
     this.bytes -= arrival.chunk.bytes.length
     arrival.source.tally.inboxWaiting--
   }
+}
+
+/** Takes over what messages before it would have told of. */
+function inherit(arrival: Arrival<never>): void {
+  const { tally } = arrival.source
+  if (tally.owed === 0) return
+  arrival.missed += tally.owed
+  tally.owed = 0
 }
 
 /** By its bytes, since a foreign topic need not be text. */

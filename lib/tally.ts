@@ -1,4 +1,4 @@
-export type TallyCounts = Readonly<Pick<Tally, Exclude<keyof Tally, 'add' | 'counts'>>>
+export type TallyCounts = Readonly<Pick<Tally, Exclude<keyof Tally, 'owed' | 'add' | 'counts'>>>
 
 /**
  * What became of every message that arrived in one stream, or through one link whose peer gives no numbers:
@@ -11,6 +11,8 @@ export class Tally {
   inboxDropped = 0
   inboxWaiting = 0
   undecodable = 0
+  /** What messages that were not delivered would have told to be missing: the next one to arrive tells of it. */
+  owed = 0
 
   counts(): TallyCounts {
     const { received, delivered, unwanted, inboxDropped, inboxWaiting, undecodable } = this
