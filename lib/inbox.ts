@@ -8,7 +8,7 @@ export type InboxDropReason = 'newest' | 'oldest' | 'superseded' | 'evicted'
 /** What an inbox tells its consumer. */
 export interface InboxHost {
   dropped(arrival: Arrival<never>, reason: InboxDropReason): void
-  /** It is full, and must not grow: whoever brought `arrival` is to be cut off. */
+  /** It is full, and must not grow: whoever brought `arrival` is to be cut off, at the end of the turn at the latest. */
   exhausted(arrival: Arrival<never>): void
 }
 
@@ -141,8 +141,10 @@ class QueueInbox implements Inbox {
       return true
     }
     if (policy.policy === 'buffer' && policy.then === 'disconnect') {
-      if (this.#over) this.host.exhausted(arrival)
-      return true
+      if (!this.#over) return true
+      this.host.exhausted(arrival)
+      this.full = true
+      return false
     }
     while (this.#over) {
       const first = this.shift() as Arrival<never>

@@ -144,6 +144,17 @@ t.test('buffer, then drop: goes on as the newest', async (t) => {
   t.strictSame(take(), [2, 3])
 })
 
+t.test('buffer, then disconnect: has whoever exceeds the limit cut off, and takes no more until then', async (t) => {
+  const { inbox, push, cut, take } = bound(buffer('disconnect', 2))
+  t.strictSame(push(1, 2), [true, true])
+  t.strictSame(cut, [])
+  t.strictSame(push(3), [false])
+  t.strictSame(cut, [3])
+  t.equal(inbox.full, true, 'others that were told to wait go on when there is room')
+  t.strictSame(take(), [1, 2, 3])
+  t.equal(inbox.full, false)
+})
+
 t.test('latest per topic: keeps the newest of each topic where it came, with its losses', async (t) => {
   const { inbox, source, drops } = bound(drop('latest-per-topic', {}))
   const push = (topic: string, number: number, missed = 0) => inbox.push(source.message({ topic, number, missed }))
