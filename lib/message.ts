@@ -110,24 +110,34 @@ export class Arrival<T = Uint8Array> implements Message<T> {
   }
 
   copy(): Arrival<T> {
-    const { source, parts } = this
-    const topicSize = this.topicEnd - this.topicStart
-    const bytes = source.platform.allocate(topicSize + this.dataEnd - this.dataStart)
-    copyBytes(this.chunk.bytes, this.topicStart, this.topicEnd, bytes, 0)
-    copyBytes(this.chunk.bytes, this.dataStart, this.dataEnd, bytes, topicSize)
+    const { source, chunk, topicStart, topicEnd, dataStart, dataEnd } = this
+    const parts = this.parts ?? []
+    const topicSize = topicEnd - topicStart
+    const size = topicSize + dataEnd - dataStart
+    // All of it in one piece, so that whoever counts the memory of messages sees the frames as well.
+    const bytes = source.platform.allocate(parts.reduce((sum, { length }) => sum + length, size))
+    copyBytes(chunk.bytes, topicStart, topicEnd, bytes, 0)
+    copyBytes(chunk.bytes, dataStart, dataEnd, bytes, topicSize)
+    let at = size
+    const frames = parts.map((part) => {
+      bytes.set(part, at)
+      at += part.length
+      return source.platform.view(bytes, at - part.length, at)
+    })
     const copy = new Arrival<T>(
       source,
       new Chunk(bytes),
       0,
       topicSize,
       topicSize,
-      bytes.length,
+      size,
       this.number,
       this.missed,
       this.place,
-      parts?.map((part) => part.slice()),
+      this.parts && frames,
     )
-    copy.decoded = this.decoded
+    // A codec may have left the data where it is.
+    if (this.decoded !== this.view) copy.decoded = this.decoded
     return copy
   }
 

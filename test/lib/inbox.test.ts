@@ -186,13 +186,19 @@ t.test('latest per topic: tells topics apart by their bytes, text or not', async
 
 t.test('latest per topic: keeps copies, whose bytes bound it', async (t) => {
   const { inbox, source, drops } = bound(drop('latest-per-topic', { bytes: 100 }))
-  const push = (number: number, beside: number) =>
-    inbox.push(source.message({ topic: String(number).padStart(2, '0'), number, data: '12345678', beside }))
+  const push = (number: number, beside: number, frames?: readonly Uint8Array[]) => {
+    const topic = String(number).padStart(2, '0')
+    inbox.push(source.message({ topic, number, data: '12345678', beside, ...(frames && { frames }) }))
+  }
   push(1, 5_000)
   t.equal(inbox.bytes, 10)
   for (let number = 2; number <= 11; number++) push(number, 0)
   t.strictSame(drops, ['1 evicted'])
   t.equal(inbox.shift()?.number, 2)
+  push(12, 0, [new Uint8Array(40), new Uint8Array(40)])
+  t.equal(inbox.bytes, 10 + 80 + 10, 'all frames of a message count')
+  push(13, 0, [new Uint8Array(4_000)])
+  t.equal(inbox.size, 1, 'one message may be larger')
 })
 
 /** Every policy, with losses told by numbers that leave in any way but by being taken. */

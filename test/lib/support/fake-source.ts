@@ -23,7 +23,7 @@ export class FakeSource implements MessageSource {
   readonly settled: number[] = []
 
   constructor(
-    readonly stream: string | undefined = 'STREAM0001',
+    public stream: string | undefined = 'STREAM0001',
     readonly platform = new FakePlatform(),
   ) {
     this.names = new TopicNames(platform)
