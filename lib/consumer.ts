@@ -146,8 +146,10 @@ export class Consumer<T = Uint8Array>
   readonly #streams: Streams
   readonly #ends: ConsumerEnd[] = []
   readonly #links = new Set<ConsumerLink>()
-  /** What came without numbers through links that have ended. */
+  /** What came without numbers through links that have ended, and of which nothing waits any more. */
   readonly #unsequenced = new Tally()
+  /** The same where something still waits, so that it goes on counting. */
+  readonly #lingering = new Set<Tally>()
   /** Links that were told to wait, the longest waiting first. */
   readonly #paused = new Set<ConsumerLink>()
   readonly #drops: DropNotices<undefined, InboxDropReason>
@@ -258,7 +260,7 @@ export class Consumer<T = Uint8Array>
   stats(): ConsumerStats {
     const { size: messages, bytes } = this.#delivery
     const links = [...this.#links]
-    const past = this.#unsequenced.received > 0 ? [{ remote: '', ...this.#unsequenced.counts() }] : []
+    const past = this.#past()
     const foreign = links.filter(({ unsequenced }) => unsequenced.received > 0)
     return {
       id: this.id,
@@ -269,7 +271,10 @@ export class Consumer<T = Uint8Array>
         live: stream.live,
         ...stream.ledger(),
       })),
-      unsequenced: [...foreign.map(({ remote, unsequenced }) => ({ remote, ...unsequenced.counts() })), ...past],
+      unsequenced: [
+        ...foreign.map(({ remote, unsequenced }) => ({ remote, ...unsequenced.counts() })),
+        ...(past.received > 0 ? [{ remote: '', ...past.counts() }] : []),
+      ],
       links: links.map((link) => ({
         remote: link.remote,
         kind: link.peer?.kind,
@@ -312,6 +317,23 @@ export class Consumer<T = Uint8Array>
     return stats
   }
 
+  /** What came without numbers through all links that have ended. */
+  #past(): Tally {
+    const past = new Tally()
+    past.add(this.#unsequenced)
+    for (const tally of this.#lingering) past.add(tally)
+    return past
+  }
+
+  #bury(unsequenced: Tally): void {
+    this.#lingering.add(unsequenced)
+    for (const tally of this.#lingering) {
+      if (tally.inboxWaiting > 0) continue
+      this.#unsequenced.add(tally)
+      this.#lingering.delete(tally)
+    }
+  }
+
   /** Something has changed that somebody may wait for. */
   #recheck(): void {
     if (this.#checks.size > 0) for (const check of [...this.#checks]) check()
@@ -349,7 +371,7 @@ export class Consumer<T = Uint8Array>
 
   closed(link: ConsumerLink, wasOpen: boolean, reason: Error | undefined): void {
     this.#paused.delete(link)
-    if (link.ended && this.#links.delete(link)) this.#unsequenced.add(link.unsequenced)
+    if (link.ended && this.#links.delete(link)) this.#bury(link.unsequenced)
     if (!wasOpen) return
     this.emit('unlink', link, reason)
     this.platform.diagnose('unlink', () => ({ consumer: this, link, reason }))
