@@ -14,6 +14,8 @@ import type { View } from './view.js'
 /** Subscriptions that one link may hold. */
 const MOST_SUBSCRIPTIONS = 10_000
 const MOST_SUBSCRIPTION_BYTES = 1024 * 1024
+/** Runs are not cut smaller than this, however little may be open. */
+const LEAST_RUN_BYTES = 4096
 /** How long a peer that was cut off for being slow must keep up before it may hold the producer back again. */
 const PROBATION_MS = 10_000
 
@@ -309,10 +311,12 @@ export class ProducerLink implements ProducerPort {
   #room(carrier: Carrier): Room {
     const { bytes, messages } = carrier.maxRun
     const { acknowledges, openBytes } = this.outstanding
+    const { unacknowledgedBytes } = this.fanout.settings
     return {
-      bytes,
+      // Peers acknowledge by quarters. In one run as large as the allowance all would wait for the delay of the last.
+      bytes: acknowledges ? Math.min(bytes, Math.max(unacknowledgedBytes / 4, LEAST_RUN_BYTES)) : bytes,
       messages,
-      allowance: acknowledges ? this.fanout.settings.unacknowledgedBytes - openBytes : Infinity,
+      allowance: acknowledges ? unacknowledgedBytes - openBytes : Infinity,
       idle: openBytes === 0,
       counted: this.peer?.kind === 'fanwire',
     }

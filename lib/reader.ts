@@ -96,9 +96,7 @@ export class Reader {
       if (!view.whole || segment.conflates) return this.#gather(cursor, segment, slab, room)
     }
 
-    cursor.passTo(number)
-    if (!room.counted) cursor.forget()
-    else if (this.cutSkips(cursor)) return true
+    if (this.#settleOwed(cursor, number, room)) return true
     const limit = Math.min(room.bytes, room.allowance)
     if (size > limit) {
       count = slab.indexWithin(start + limit) - index
@@ -135,7 +133,7 @@ export class Reader {
       if (count++ === 0) first = number
       cursor.index++
     }
-    if (count === 0) return false
+    if (count === 0) return cursor.index < endOf(segment) && this.#alone(cursor, segment, room)
     if (shares) {
       const end = { index: cursor.index, number: cursor.number }
       view.gathered = { scratch, at, to: scratch.used, first, count, index, number: place, counted: room.counted, end }
@@ -173,14 +171,12 @@ export class Reader {
     const limit = Math.min(scratch.bytes.length, at + Math.min(room.bytes, room.allowance))
     let count = 0
     for (const { bytes, number } of values) {
-      if (bytes.length >= SLICE_BYTES) {
-        if (count > 0) break
-        cursor.passTo(number)
-        if (!room.counted) cursor.forget()
-        else if (this.cutSkips(cursor)) return true
+      const short = bytes.length < SLICE_BYTES
+      if (!short || !this.#append(cursor, bytes, 0, bytes.length, number, scratch, limit, room.counted)) {
+        if (count > 0 || (short && !room.idle)) break
+        if (this.#settleOwed(cursor, number, room)) return true
         return this.#begin(cursor, { bytes, slab: undefined, at: 0, end: bytes.length, number }, room)
       }
-      if (!this.#append(cursor, bytes, 0, bytes.length, number, scratch, limit, room.counted)) break
       cursor.index++
       if (++count === room.messages) break
     }
@@ -228,6 +224,28 @@ export class Reader {
     scratch.used += to - from
     cursor.number = number + 1
     return true
+  }
+
+  /** The next message although it does not fit, if nothing else is open: nothing but itself could make room for it. */
+  #alone(cursor: Cursor, { view }: Segment, room: Room): boolean {
+    if (!room.idle) return false
+    const number = view.numberAt(cursor.index)
+    const slab = this.log.slabOf(number)
+    if (this.#settleOwed(cursor, number, room)) return true
+    const index = number - slab.first
+    return this.#begin(
+      cursor,
+      { bytes: slab.bytes, slab, at: slab.startOf(index), end: slab.startOf(index + 1), number },
+      room,
+    )
+  }
+
+  /** Comes to `number`. True when the run is the SKIPs that the peer must have before it. */
+  #settleOwed(cursor: Cursor, number: number, room: Room): boolean {
+    cursor.passTo(number)
+    if (room.counted) return this.cutSkips(cursor)
+    cursor.forget()
+    return false
   }
 
   /** Begins a message that is larger than one write. */

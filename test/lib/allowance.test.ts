@@ -1,0 +1,80 @@
+import t from 'tap'
+import { zmtpFraming } from '../../lib/framing/zmtp/framing.js'
+import { checkOverflow } from '../../lib/overflow.js'
+import { Producer } from '../../lib/producer.js'
+import { Retention } from '../../lib/retention.js'
+import { FakePeer } from './support/fake-peer.js'
+import { FakePlatform } from './support/fake-platform.js'
+
+/** What may be under way to a peer that acknowledges. */
+
+t.test('goes on whenever a quarter of the allowance is acknowledged, however much waits', async (t) => {
+  const { platform, producer, link, peer } = open(64 * 1024)
+  for (let i = 0; i < 3_000; i++) producer.send(i % 2 === 0 ? 'a' : 'b', new Uint8Array(100))
+  platform.turn()
+  peer.receive()
+  const { length } = peer.read
+  t.ok(length > 400 && length < 600, `${length} messages fill the allowance`)
+  for (const part of [0.3, 0.6, 0.9]) {
+    const before = peer.read.length
+    link.acknowledged(Math.ceil(length * part))
+    platform.turn()
+    peer.receive()
+    t.ok(peer.read.length > before, `more has followed once ${part} of it is acknowledged`)
+  }
+})
+
+t.test('sends a message that the allowance barely holds, between others that are filtered', async (t) => {
+  const { platform, producer, peer } = open(1024)
+  for (const topic of ['a', 'b', 'a', 'b', 'a']) producer.send(topic, new Uint8Array(1_010))
+  for (let i = 0; i < 3; i++) {
+    platform.turn()
+    peer.receive(10)
+    t.equal(peer.read.length, i + 1, 'one at a time')
+    peer.acknowledge()
+  }
+  t.same(
+    peer.read.map(({ number }) => number),
+    [1, 3, 5],
+  )
+})
+
+t.test('sends a newest value that the allowance barely holds, from before the window', async (t) => {
+  const { platform, producer, peer } = open(1024, 'drop:latest-per-topic', 1)
+  producer.send('a1', new Uint8Array(1_010))
+  platform.turn()
+  producer.send('a2', new Uint8Array(1_010))
+  // As much as leaves nothing of the past in memory but newest values.
+  for (let i = 0; i < 3_000; i++) producer.send('b', new Uint8Array(1_000))
+  for (let i = 0; i < 3; i++) {
+    platform.turn()
+    peer.receive(10)
+    peer.acknowledge()
+  }
+  t.same(
+    peer.read.map(({ number, topic }) => [number, topic]),
+    [
+      [1, 'a1'],
+      [2, 'a2'],
+    ],
+  )
+})
+
+function open(unacknowledgedBytes: number, overflow = 'backpressure', memoryMiB = 64) {
+  const platform = new FakePlatform()
+  const policy = checkOverflow(overflow, 'producer', memoryMiB * 1024 * 1024)
+  const producer = new Producer(platform, {
+    stream: 'STREAM0001',
+    policy,
+    overflow: () => policy,
+    memoryBytes: memoryMiB * 1024 * 1024,
+    maxMessageBytes: 1024 * 1024,
+    stallMs: 30_000,
+    unacknowledgedBytes,
+    retention: new Retention(undefined),
+    codec: undefined,
+  })
+  const link = producer.log(zmtpFraming).open('peer', 'accepted')
+  const peer = new FakePeer().connect(link, ['a'], 'now')
+  return { platform, producer, link, peer }
+}
