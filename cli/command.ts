@@ -20,7 +20,9 @@ export interface Command<Table extends Flags = Flags> {
   readonly name: string
   /** The words behind the name. */
   readonly usage: string
+  /** What it does, in a sentence. */
   readonly summary: string
+  readonly details?: string
   readonly flags: Table
   /** Complete lines for a shell, each with what it does. */
   readonly examples: readonly (readonly [line: string, what: string])[]
@@ -92,7 +94,7 @@ function parse(
 }
 
 /** The text of `fanwire NAME --help`. */
-export function helpOf({ name, usage, summary, flags, examples }: Command): string {
+export function helpOf({ name, usage, summary, details, flags, examples }: Command): string {
   const entries = Object.entries({ ...flags, ...common }).map(
     ([flag, { value, help }]) => [value === undefined ? `--${flag}` : `--${flag} ${value}`, help] as const,
   )
@@ -100,6 +102,7 @@ export function helpOf({ name, usage, summary, flags, examples }: Command): stri
     `Usage: fanwire ${name} ${usage}`,
     '',
     summary,
+    ...(details === undefined ? [] : [details]),
     '',
     'Options:',
     ...columns(entries),

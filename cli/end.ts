@@ -1,17 +1,57 @@
-import { oneOf, text } from '../lib/options.js'
-import { type Flags, toggle, UsageError } from './command.js'
+import { parseAddress } from '../lib/address.js'
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  createProducer,
+  type Producer,
+  type ProducerOptions,
+} from '../lib/index.js'
+import { type OptionRule, oneOf, text } from '../lib/options.js'
+import { loadTransport } from '../transports/index.js'
+import { type Flag, type Flags, toggle, UsageError } from './command.js'
+import { note, watchConsumer, watchProducer } from './notes.js'
 
-/** The flags of whatever sends or receives. */
+/** Whoever sits at a terminal should not wait ten seconds for the other end, which was started just now. */
+const PATIENCE_MS = 1_000
+
+const texts: OptionRule<readonly string[] | undefined> = {
+  fallback: undefined,
+  check: (value) => value as readonly string[],
+}
+
+/** The flags of everything that can be watched. */
+export const watchFlags = {
+  verbose: toggle('tell on stderr about links, gaps, drops and waits as they happen'),
+  stats: toggle('print the ledger at the end, as a line of JSON on stderr'),
+} satisfies Flags
+
+/** The flags of whatever receives. */
+export const sourceFlags = {
+  topic: {
+    value: 'PREFIX',
+    help: 'only topics that begin with it; may be given several times',
+    many: true,
+    rule: texts,
+  },
+  from: {
+    value: 'WHERE',
+    help: 'now (as without it), oldest or latest-per-topic: what the producer retains comes first',
+    rule: oneOf(['now', 'oldest', 'latest-per-topic']),
+  },
+} satisfies Record<string, Flag>
+
+/** The flags of whatever is one end only. */
 export const endFlags = {
   overflow: {
     value: 'POLICY',
-    help: 'drop:newest:10000, buffer:64MiB or backpressure, for one that is too slow',
+    help: 'when the reader is slow: backpressure, buffer:64MiB, drop:newest:10000, drop:latest-per-topic …',
     rule: text(/^/, 'text'),
   },
   body: { value: 'FORM', help: 'topic or raw, where the wire has no place for topics', rule: oneOf(['topic', 'raw']) },
   listen: toggle('wait to be called'),
-  dial: toggle('call the other end'),
-  stats: toggle('print the ledger at the end, as a line of JSON on stderr'),
+  dial: toggle('call the other end, again and again until it is there'),
+  ...watchFlags,
 } satisfies Flags
 
 interface EndValues {
@@ -27,20 +67,45 @@ export function endOptions({ overflow, body, listen, dial }: EndValues): Record<
   return { overflow, body, role: listen ? 'listen' : dial ? 'dial' : undefined }
 }
 
+/** Opens a producer, which tells on stderr what goes wrong, and with `verbose` what happens. */
+export async function openProducer(
+  urls: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+  verbose: boolean,
+  signal: AbortSignal,
+): Promise<Producer> {
+  const all: ProducerOptions = { ...(await dialOptions(urls)), ...options, signal }
+  const producer = await createProducer(urls, all)
+  watchProducer(producer, verbose)
+  tellChosenPorts(urls, producer.urls)
+  return producer
+}
+
+/** The same for a consumer. */
+export async function openConsumer(
+  urls: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+  verbose: boolean,
+  signal: AbortSignal,
+): Promise<Consumer> {
+  const all: ConsumerOptions = { ...(await dialOptions(urls)), ...options, signal }
+  const consumer = await createConsumer(urls, all)
+  watchConsumer(consumer, verbose)
+  tellChosenPorts(urls, consumer.urls)
+  return consumer
+}
+
+/** The longest pause between two calls, for transports that dial, unless a URL speaks of it. */
+async function dialOptions(urls: readonly string[]): Promise<{ readonly reconnectMaxMs?: number }> {
+  for (const { scheme, query } of urls.map(parseAddress)) {
+    const transport = await loadTransport(scheme)
+    const dials = transport !== undefined && Object.hasOwn(transport.options, 'reconnectMaxMs')
+    if (!dials || query.has('reconnectMinMs') || query.has('reconnectMaxMs')) return {}
+  }
+  return { reconnectMaxMs: PATIENCE_MS }
+}
+
 /** Tells an address that nobody could know: the system chose the port. */
-export function tellChosenPorts(given: readonly string[], urls: readonly string[]): void {
+function tellChosenPorts(given: readonly string[], urls: readonly string[]): void {
   if (given.some((url) => /:0(\/|\?|$)/.test(url))) note(`listening on ${urls.join(' ')}`)
-}
-
-let last = ''
-
-/** A line on stderr; the same one not twice in a row, as dialling an absent peer would say it. */
-export function note(line: string): void {
-  if (line === last) return
-  last = line
-  process.stderr.write(`fanwire: ${line}\n`)
-}
-
-export function printStats(stats: unknown): void {
-  process.stderr.write(`${JSON.stringify(stats)}\n`)
 }

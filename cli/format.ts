@@ -37,7 +37,7 @@ function encode(data: Uint8Array): { data: string; encoding?: 'base64' } {
 }
 
 /** A line break would make two lines of one message, and other controls are orders to the terminal. */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text.replace(/(?!\t)\p{Cc}/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

@@ -1,35 +1,105 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { inspect } from 'node:util'
+import { bridge } from './bridge.js'
+import { type Command, columns, common, helpOf, readArguments, toggle, UsageError } from './command.js'
+import { note } from './notes.js'
+import { pub } from './pub.js'
+import { sub } from './sub.js'
 
-const usage = `Usage: fanwire [options]
+/** How long after a signal whatever still hangs, such as a reader of stdout that takes nothing, is left behind. */
+const LEAVE_MS = 10_000
+/** The longest timer there is. */
+const LONG_MS = 2 ** 31 - 1
+
+const commands: readonly Command[] = [sub, pub, bridge]
+
+const usage = `Usage: fanwire COMMAND [options]
+
+Commands:
+${columns(commands.map(({ name, summary }) => [name, summary])).join('\n')}
 
 Options:
-  --help     print this
+  --help     print this; after a command, what that takes
   --version  print the version of the package
 `
 
-process.exitCode = main(process.argv.slice(2))
+const args = process.argv.slice(2)
+const stop = new AbortController()
 
-/** @returns the exit code: 0 done, 2 wrong usage */
-function main(args: readonly string[]): number {
-  let options: { help?: boolean | undefined; version?: boolean | undefined }
+process.stdout.on('error', fail)
+// There is no place left to say so.
+process.stderr.on('error', () => undefined)
+main().catch(fail)
+
+async function main(): Promise<void> {
+  const command = commands.find(({ name }) => name === args[0])
+  if (command === undefined) describe()
+  else await perform(command)
+}
+
+function describe(): void {
+  const { words, values } = readArguments('', { help: toggle(''), version: toggle('') }, args)
+  const [word] = words
+  if (word !== undefined) {
+    throw new UsageError(`there is no command ${word}; there are ${commands.map(({ name }) => name).join(', ')}`)
+  }
+  if (values.version) process.stdout.write(`${readVersion()}\n`)
+  else if (values.help) process.stdout.write(usage)
+  else {
+    process.stderr.write(usage)
+    process.exitCode = 2
+  }
+}
+
+async function perform(command: Command): Promise<void> {
+  const { words, values } = readArguments(command.name, { ...command.flags, ...common }, args.slice(1))
+  if (values.help) {
+    process.stdout.write(helpOf(command))
+    return
+  }
+  // A second signal of the same name ends the process at once.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, leave)
+  // What waits for another process of this machine may have nothing open that keeps this one alive.
+  const alive = setInterval(() => undefined, LONG_MS)
   try {
-    options = parseArgs({
-      args: [...args],
-      options: { help: { type: 'boolean' }, version: { type: 'boolean' } },
-    }).values
-  } catch (error) {
-    process.stderr.write(`fanwire: ${error instanceof Error ? error.message : error}\n`)
-    return 2
+    await command.run(words, values, stop.signal)
+  } finally {
+    clearInterval(alive)
   }
-  if (options.version) {
-    process.stdout.write(`${readVersion()}\n`)
-    return 0
-  }
-  const stream = options.help ? process.stdout : process.stderr
-  stream.write(usage)
-  return options.help ? 0 : 2
+}
+
+function leave(): void {
+  stop.abort()
+  setTimeout(() => {
+    note('left what could not be ended in time')
+    process.exit(1)
+  }, LEAVE_MS).unref()
+}
+
+/** Wrong usage ends with 2, all else that fails with 1. */
+function fail(error: unknown): void {
+  const isWanted = stop.signal.aborted && error instanceof Error && error.name === 'AbortError'
+  stop.abort()
+  // Nobody reads on, as behind `| head -1`: that is an end like any other.
+  if (isWanted || hasCode(error, 'EPIPE')) return
+  process.exitCode ??= isWrongUsage(error) ? 2 : 1
+  const message = error instanceof Error ? error.message : String(error)
+  const hint = error instanceof UsageError ? `; see ${['fanwire', ...nameOf(args)].join(' ')} --help` : ''
+  if (args.includes('--debug')) process.stderr.write(`fanwire: ${inspect(error)}\n`)
+  else note(message + hint)
+}
+
+function isWrongUsage(error: unknown): boolean {
+  return error instanceof UsageError || ['BAD_OPTION', 'BAD_ADDRESS', 'BAD_TOPIC'].some((code) => hasCode(error, code))
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === code
+}
+
+function nameOf([first]: readonly string[]): readonly string[] {
+  return commands.some(({ name }) => name === first) ? [first as string] : []
 }
 
 function readVersion(): string {

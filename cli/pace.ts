@@ -1,3 +1,6 @@
+import { number, type OptionRule } from '../lib/options.js'
+import { readNumber } from '../lib/units.js'
+
 /** How far behind its plan a pace may be, in milliseconds, and still catch up. */
 const CATCH_UP_MS = 100
 
@@ -20,4 +23,9 @@ export class Pace {
     this.#due = due + this.#intervalMs
     return Math.max(0, due - now)
   }
+}
+
+/** `100/s`, or `100` for short: so many a second. */
+export function rate(): OptionRule<number | undefined> {
+  return { ...number(0.001, 10_000_000), read: (text) => readNumber(text.replace(/\/s$/, '')) ?? text }
 }
