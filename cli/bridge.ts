@@ -1,9 +1,9 @@
 import { type ConsumerStats, pipe } from '../lib/index.js'
 import { integer } from '../lib/options.js'
 import { command, UsageError } from './command.js'
-import { openConsumer, openProducer, sourceFlags, watchFlags } from './end.js'
+import { closeProducer, openConsumer, openProducer, sourceFlags, watchFlags } from './end.js'
 import { keepLedgers } from './ledgers.js'
-import { printStats, tellLeft } from './notes.js'
+import { printStats } from './notes.js'
 
 export const bridge = command({
   name: 'bridge',
@@ -43,8 +43,7 @@ those before FROM wait, unless TO says otherwise: ?overflow=drop:newest:10000.`,
         received = allReceived(await consumer.close())
       }
     } finally {
-      const sent = await producer.close()
-      tellLeft(sent)
+      const sent = await closeProducer(producer)
       if (stats) printStats({ consumer: received, producer: allSent(sent) })
     }
   },

@@ -6,11 +6,12 @@ import {
   createProducer,
   type Producer,
   type ProducerOptions,
+  type ProducerStats,
 } from '../lib/index.js'
 import { type OptionRule, oneOf, text } from '../lib/options.js'
 import { loadTransport } from '../transports/index.js'
 import { type Flag, type Flags, toggle, UsageError } from './command.js'
-import { note, watchConsumer, watchProducer } from './notes.js'
+import { note, tellLeft, watchConsumer, watchProducer } from './notes.js'
 
 /** Whoever sits at a terminal should not wait ten seconds for the other end, which was started just now. */
 const PATIENCE_MS = 1_000
@@ -81,7 +82,15 @@ export async function openProducer(
   return producer
 }
 
-/** The same for a consumer. */
+/** Hands out what waits, unless there is nobody to hand it to, and tells what is left. */
+export async function closeProducer(producer: Producer): Promise<ProducerStats> {
+  const isAlone = producer.links.every(({ state }) => state === 'waiting')
+  const stats = await producer.close(isAlone ? { drainMs: 0 } : {})
+  tellLeft(stats)
+  return stats
+}
+
+/** Opens a consumer, which tells on stderr what a producer would. */
 export async function openConsumer(
   urls: readonly string[],
   options: Readonly<Record<string, unknown>>,

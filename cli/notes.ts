@@ -1,6 +1,7 @@
-import type { Consumer, ConsumerEvents } from '../lib/consumer.js'
+import type { ConsumerEvents } from '../lib/consumer.js'
+import type { Emitter } from '../lib/emitter.js'
 import { FanwireError } from '../lib/errors.js'
-import type { Link, Producer, ProducerEvents, ProducerStats } from '../lib/producer.js'
+import type { Link, ProducerEvents, ProducerStats } from '../lib/producer.js'
 import type { Fault } from '../lib/transport.js'
 import { visible } from './format.js'
 
@@ -16,19 +17,19 @@ export function printStats(stats: unknown): void {
   process.stderr.write(`${JSON.stringify(stats)}\n`)
 }
 
-/** Interrupted, or alone in the end: what nobody got must not go unnoticed. */
-export function tellLeft({ links, unheard }: ProducerStats): void {
+/** What nobody got must not go unnoticed, be it that the end came too early or that all had left. */
+export function tellLeft({ links, unheard }: ProducerStats, say = note): void {
   for (const { remote, waiting, inFlight } of links) {
-    if (waiting + inFlight > 0) note(`${remote} did not take ${messages(waiting + inFlight)} in time`)
+    if (waiting + inFlight > 0) say(`${remote} did not take ${messages(waiting + inFlight)} in time`)
   }
-  if (unheard > 0) note(`nobody was there for ${messages(unheard)}`)
+  if (unheard > 0) say(`sent ${messages(unheard)} while nobody was linked`)
 }
 
 /**
  * Tells what goes wrong at a producer. Only the first of a kind: an absent peer is dialled many times, and thousands of
  * strangers may call. `verbose` tells of links, losses and waits, too.
  */
-export function watchProducer(producer: Producer, verbose: boolean, say = note): void {
+export function watchProducer(producer: Emitter<ProducerEvents>, verbose: boolean, say = note): void {
   const faults = new Faults(say)
   producer.on('fault', (fault) => faults.tell(fault))
   producer.on('link', ({ remote }) => faults.forget(remote))
@@ -44,7 +45,7 @@ export function watchProducer(producer: Producer, verbose: boolean, say = note):
 }
 
 /** The same for a consumer. */
-export function watchConsumer(consumer: Consumer, verbose: boolean, say = note): void {
+export function watchConsumer(consumer: Emitter<ConsumerEvents>, verbose: boolean, say = note): void {
   const faults = new Faults(say)
   consumer.on('fault', (fault) => faults.tell(fault))
   consumer.on('link', ({ remote }) => faults.forget(remote))

@@ -4,9 +4,9 @@ import type { Producer } from '../lib/index.js'
 import { bytes, integer, oneOf, text } from '../lib/options.js'
 import { checkTopic } from '../lib/topic.js'
 import { command, UsageError } from './command.js'
-import { endFlags, endOptions, openProducer } from './end.js'
+import { closeProducer, endFlags, endOptions, openProducer } from './end.js'
 import { keepLedgers } from './ledgers.js'
-import { note, printStats, tellLeft } from './notes.js'
+import { note, printStats } from './notes.js'
 import { Pace, rate } from './pace.js'
 import { supply } from './supply.js'
 
@@ -35,7 +35,7 @@ given. Every option of a producer may stand in a URL.`,
   },
   examples: [
     ['fanwire pub tcp://127.0.0.1:5555 greetings --data hello', 'one message, for the first who wants it'],
-    ['seq 100 | fanwire pub tcp://127.0.0.1:5555 numbers --stdin lines --rate 50/s', 'a hundred, in two seconds'],
+    ['seq 100 | fanwire pub tcp://127.0.0.1:5555 numbers --stdin lines --rate 100/s', 'a hundred, in a second'],
     [
       'fanwire pub tcp://127.0.0.1:5555 load --size 100 --count 100000 --links 2 --stats',
       'as fast as the slower of two subscribers takes them, and then the ledger',
@@ -69,8 +69,7 @@ given. Every option of a producer may stand in a URL.`,
       // Without a deadline: a reader that pauses is waited for, as in any pipe.
       await producer.flush({ signal: stop })
     } finally {
-      const stats = await producer.close()
-      tellLeft(stats)
+      const stats = await closeProducer(producer)
       if (flags.stats) printStats(complete(stats))
     }
   },

@@ -6,6 +6,8 @@ import t from 'tap'
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
 const fanwire = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' })
 
+t.setTimeout(120_000)
+
 t.test('--version prints the version of the package', async (t) => {
   const { version } = JSON.parse(readFileSync(fileURLToPath(import.meta.resolve('fanwire/package.json')), 'utf8'))
   const { status, stdout, stderr } = fanwire('--version')
@@ -18,17 +20,42 @@ t.test('--help prints the usage on stdout', async (t) => {
   t.match(stdout, /^Usage: fanwire /)
 })
 
-t.test(
-  'nothing to do, an unknown option or an unknown word is wrong usage: exit 2 and nothing on stdout',
-  async (t) => {
-    for (const [args, said] of [
-      [[], /^Usage: fanwire /],
-      [['--nonsense'], /^fanwire: .*--nonsense/],
-      [['nonsense'], /^fanwire: .*nonsense/],
-    ] as const) {
-      const { status, stdout, stderr } = fanwire(...args)
-      t.same([status, stdout], [2, ''])
-      t.match(stderr, said)
-    }
-  },
-)
+t.test('a command prints its own help', async (t) => {
+  const { status, stdout, stderr } = fanwire('pub', '--help', '--count', '5')
+  t.same([status, stderr], [0, ''])
+  t.match(stdout, /^Usage: fanwire pub URL… \[TOPIC\] \[options\]\n/)
+})
+
+t.test('what makes no sense is wrong usage: exit 2, a line on stderr and nothing on stdout', async (t) => {
+  const url = 'tcp://127.0.0.1:5555'
+  for (const [args, said] of [
+    [['--nonsense'], /--nonsense.*see fanwire --help$/],
+    [['nonsense'], /there is no command nonsense; there are sub, pub, bridge; see fanwire --help$/],
+    [['sub'], /no URL.*see fanwire sub --help$/],
+    [['sub', url, '--count', '0'], /--count must be an integer of at least 1, got 0$/],
+    [['sub', url, '--listen', '--dial'], /--listen and --dial exclude each other/],
+    [['sub', `${url}?heartbeat=1`], /did you mean heartbeatMs\?$/],
+    [['sub', url, '--overflow', 'hope'], /overflow must be written as .*, got 'hope'$/],
+    [['sub', '127.0.0.1:5555'], /no scheme; write tcp:\/\/127\.0\.0\.1:5555$/],
+    [['pub', url, 'topic'], /nothing to send.*see fanwire pub --help$/],
+    [['bridge', url], /two URLs/],
+  ] as const) {
+    const { status, stdout, stderr } = fanwire(...args)
+    t.same([status, stdout], [2, ''], args.join(' '))
+    t.match(stderr, /^fanwire: [^\n]+\n$/)
+    t.match(stderr.trimEnd(), said)
+  }
+})
+
+t.test('nothing to do is wrong usage, and prints the usage on stderr', async (t) => {
+  const { status, stdout, stderr } = fanwire()
+  t.same([status, stdout], [2, ''])
+  t.match(stderr, /^Usage: fanwire /)
+})
+
+t.test('--debug shows where a failure comes from', async (t) => {
+  const { status, stdout, stderr } = fanwire('pub', 'tcp://192.0.2.1:5555', 'topic', '--data', '', '--debug')
+  t.same([status, stdout], [1, ''])
+  t.match(stderr, /^fanwire: FanwireError: \[OPEN_FAILED\] .*\n {4}at /)
+  t.match(stderr, /\[cause\]: /)
+})

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Pace } from '../../cli/pace.js'
+import { Pace, rate } from '../../cli/pace.js'
 
 t.test('lets the first pass at once and the others at equal distances', async (t) => {
   const pace = new Pace(10, () => 5_000)
@@ -21,4 +21,10 @@ t.test('does not make up for a long pause', async (t) => {
   now = 60_000
   const passed = Array.from({ length: 20 }, () => pace.next())
   t.equal(passed.filter((waitMs) => waitMs === 0).length, 11, 'a tenth of a second of it')
+})
+
+t.test('reads how many a second', async (t) => {
+  const read = (text: string) => rate().check(rate().read?.(text), '--rate')
+  t.strictSame(['100/s', '100', '0.5/s', '1_000/s'].map(read), [100, 100, 0.5, 1_000])
+  for (const wrong of ['', '/s', '5/m', 'fast', '0', '-1/s']) t.throws(() => read(wrong), { code: 'BAD_OPTION' }, wrong)
 })
