@@ -122,7 +122,7 @@ export class Dialler<P extends Port> {
 
   #failed(cause: Error | undefined): void {
     if (this.#state === 'closed') return
-    const why = cause?.message ?? 'the peer hung up'
+    const why = reasons(cause) || 'the peer hung up'
     this.#report(new FanwireError('CONNECT_FAILED', `cannot connect to ${this.address.url}: ${why}`, { cause }))
     this.#wait(this.#pause())
   }
@@ -160,6 +160,12 @@ export class Dialler<P extends Port> {
     this.#state = state
     this.side.context.platform.diagnose('dial', () => ({ url: this.address.url, from, to: state }))
   }
+}
+
+/** A name with several addresses fails by an error that says nothing itself: each of its addresses has its own. */
+function reasons(cause: Error | undefined): string {
+  if (!(cause instanceof AggregateError) || cause.message !== '') return cause?.message ?? ''
+  return cause.errors.map(({ message }: Error) => message).join(', ')
 }
 
 /** Settles when the socket is closed. */

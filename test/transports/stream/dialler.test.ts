@@ -1,3 +1,4 @@
+import dns from 'node:dns'
 import { test } from 'tap'
 import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
 import { consume, produce, RawListener, READY_PUB } from './doubles.js'
@@ -27,6 +28,20 @@ test('keeps dialling, waiting longer after every failure, and tells of each', as
   }
   await consumer.faults.until(() => consumer.faults.all.length > 5, 5)
   t.strictSame(link.events.all, [], 'one link over all attempts, never connected')
+})
+
+test('tells of every address of a name', async (t) => {
+  const listener = await RawListener.open()
+  const { port } = new URL(listener.url)
+  await listener.close()
+  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+  const lookup = (_name: string, _options: object, found: (error: null, all: object[]) => void) =>
+    found(null, addresses)
+  t.intercept(dns, 'lookup', { value: lookup })
+  const consumer = await consume(`tcp://both.example:${port}`, { role: 'dial', options: FAST })
+  t.teardown(() => consumer.close())
+  const { message } = await consumer.faults.until(() => true)
+  for (const { address } of addresses) t.match(message, `ECONNREFUSED ${address}:${port}`)
 })
 
 test('shows its states on a diagnostics channel', async (t) => {
