@@ -26,6 +26,6 @@ export class Pace {
 }
 
 /** `100/s`, or `100` for short: so many a second. */
-export function rate(): OptionRule<number | undefined> {
+export function perSecond(): OptionRule<number | undefined> {
   return { ...number(0.001, 10_000_000), read: (text) => readNumber(text.replace(/\/s$/, '')) ?? text }
 }

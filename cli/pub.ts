@@ -7,7 +7,7 @@ import { command, UsageError } from './command.js'
 import { closeProducer, endFlags, endOptions, openProducer } from './end.js'
 import { keepLedgers } from './ledgers.js'
 import { note, printStats } from './notes.js'
-import { Pace, rate } from './pace.js'
+import { Pace, perSecond } from './pace.js'
 import { supply } from './supply.js'
 
 /** How long it waits for subscribers before it says so. */
@@ -29,7 +29,7 @@ given. Every option of a producer may stand in a URL.`,
       rule: oneOf(['lines', 'json']),
     },
     count: { value: 'N', help: 'end after N messages', rule: integer(1, Number.MAX_SAFE_INTEGER) },
-    rate: { value: 'N/s', help: 'send so many a second, evenly; without --count until interrupted', rule: rate() },
+    rate: { value: 'N/s', help: 'send so many a second, evenly; without --count until interrupted', rule: perSecond() },
     links: { value: 'N', help: 'wait for N subscribers before the first message (1)', rule: integer(0, 1_000_000, 1) },
     ...endFlags,
   },

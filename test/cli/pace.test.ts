@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Pace, rate } from '../../cli/pace.js'
+import { Pace, perSecond } from '../../cli/pace.js'
 
 t.test('lets the first pass at once and the others at equal distances', async (t) => {
   const pace = new Pace(10, () => 5_000)
@@ -24,7 +24,7 @@ t.test('does not make up for a long pause', async (t) => {
 })
 
 t.test('reads how many a second', async (t) => {
-  const read = (text: string) => rate().check(rate().read?.(text), '--rate')
+  const read = (text: string) => perSecond().check(perSecond().read?.(text), '--rate')
   t.strictSame(['100/s', '100', '0.5/s', '1_000/s'].map(read), [100, 100, 0.5, 1_000])
   for (const wrong of ['', '/s', '5/m', 'fast', '0', '-1/s']) t.throws(() => read(wrong), { code: 'BAD_OPTION' }, wrong)
 })
