@@ -84,7 +84,8 @@ export async function openProducer(
 
 /** Hands out what waits, unless there is nobody to hand it to, and tells what is left. */
 export async function closeProducer(producer: Producer): Promise<ProducerStats> {
-  const isAlone = producer.links.every(({ state }) => state === 'waiting')
+  const { links } = producer
+  const isAlone = links.length > 0 && links.every(({ state }) => state === 'waiting')
   const stats = await producer.close(isAlone ? { drainMs: 0 } : {})
   tellLeft(stats)
   return stats
