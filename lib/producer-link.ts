@@ -44,6 +44,8 @@ export class ProducerLink implements ProducerPort {
     exhausted: 0,
   }
   #busy = false
+  /** The carrier has yet to say where the stream starts. */
+  #starting = false
   /** What a busy carrier holds. */
   #pinned: Slab | undefined
   #prefixes = new Set<string>()
@@ -174,7 +176,10 @@ export class ProducerLink implements ProducerPort {
     this.state = 'open'
     this.progressAt = this.fanout.now()
     const first = this.fanout.place(this, from)
+    // Whoever hears of the link may send it more at once than is held back until the end of the turn.
+    this.#starting = true
     this.fanout.linkStarted(this)
+    this.#starting = false
     return this.fanout.streamStart(first)
   }
 
@@ -272,7 +277,7 @@ export class ProducerLink implements ProducerPort {
   /** Hands the carrier what waits, as much as it takes. */
   drain(): void {
     const { cursor } = this
-    if (cursor === undefined) return
+    if (cursor === undefined || this.#starting) return
     this.applyPolicy()
     const { reader } = this.fanout
     while (!this.#busy && this.carrier !== undefined && this.state === 'open') {
