@@ -382,7 +382,9 @@ export class Consumer<T = Uint8Array>
     const now = this.platform.now()
     if (now - this.#slowAt < SLOW_INTERVAL_MS) return
     this.#slowAt = now
-    this.#slow({ reason: 'inbox', link, message: 'the inbox is at its limit, so that producers wait' })
+    // In a turn of its own: the carrier is in the middle of its bytes, and who is told may read what there is.
+    const message = 'the inbox is at its limit, so that producers wait'
+    this.platform.defer(() => this.#slow({ reason: 'inbox', link, message }))
   }
 
   reset({ remote }: ConsumerLink, { name }: Stream): void {
