@@ -1,43 +1,14 @@
+import type { Address } from '../../lib/address.js'
 import { FanwireError } from '../../lib/errors.js'
-import { Decoder } from '../../lib/framing/zmtp/decoder.js'
 import { zmtpFraming } from '../../lib/framing/zmtp/framing.js'
-import type {
-  Carrier,
-  ConsumerCarrier,
-  ConsumerContext,
-  ConsumerPort,
-  LogPort,
-  ProducerContext,
-  ProducerPort,
-  Transport,
-} from '../../lib/transport.js'
+import type { Timer } from '../../lib/platform.js'
+import { DirectSession, type Half } from '../../lib/session/direct-session.js'
+import type { Context, Transport } from '../../lib/transport.js'
 
-/** How long a dialler waits after a link was cut before it comes back, in milliseconds. */
+/** How long a dialler waits after its link was cut before it comes back, in milliseconds. */
 const REDIAL_MS = 100
 
-interface ProducerSide {
-  readonly kind: 'producer'
-  readonly context: ProducerContext
-  readonly log: LogPort
-}
-
-interface ConsumerSide {
-  readonly kind: 'consumer'
-  readonly context: ConsumerContext
-}
-
-type Side = ProducerSide | ConsumerSide
-
-/** Who listens on a name, and who waits for somebody to do so. */
-interface Meeting {
-  listener: Side | undefined
-  readonly diallers: Set<Dialler>
-}
-
-/** The one registry of the package: a name means the same to all who share this process. */
-const meetings = new Map<string, Meeting>()
-
-/** Links within one process: what the producer's log holds is read where it lies. */
+/** Links within one process. This room only says who meets whom; what two that have met do is DirectSession's. */
 export const inproc: Transport = {
   schemes: ['inproc'],
   traits: {
@@ -53,147 +24,126 @@ export const inproc: Transport = {
   options: {},
 
   async produce(addresses, context) {
-    const side: ProducerSide = { kind: 'producer', context, log: context.log(zmtpFraming) }
-    const open: (() => void)[] = []
-    const close = async () => {
-      for (const leave of open) leave()
-    }
-    try {
-      for (const { url, name } of addresses) open.push(enter(name as string, url, side))
-    } catch (error) {
-      await close()
-      throw error
-    }
-    return { kind: 'log', urls: addresses.map(({ url }) => url), close }
+    const log = context.log(zmtpFraming)
+    const open: Side['open'] = (...link) => ({ kind: 'producer', context, port: log.open(...link) })
+    return { kind: 'log', ...enterAll(addresses, { kind: 'producer', context, open }) }
   },
 
-  async consume({ url, name }, context) {
-    const leave = enter(name as string, url, { kind: 'consumer', context })
-    return { urls: [url], close: async () => leave() }
+  async consume(address, context) {
+    const open: Side['open'] = (...link) => ({ kind: 'consumer', context, port: context.open(...link) })
+    return enterAll([address], { kind: 'consumer', context, open })
   },
 }
 
-/** Listens on a name or dials it. Returns how to stop. */
-function enter(name: string, url: string, side: Side): () => void {
-  side.context.signal?.throwIfAborted()
-  const meeting: Meeting = meetings.get(name) ?? { listener: undefined, diallers: new Set() }
-  meetings.set(name, meeting)
-  const leave = () => {
-    if (meeting.listener === undefined && meeting.diallers.size === 0) meetings.delete(name)
+/** One end: makes a link for everybody whom it meets. */
+interface Side {
+  readonly kind: Half['kind']
+  readonly context: Context
+  open(remote: string, origin: 'accepted' | 'dialled'): Half
+}
+
+/** Enters all places, or none of them. */
+function enterAll(addresses: readonly Address[], side: Side) {
+  const leaves: (() => void)[] = []
+  const close = async () => {
+    for (const leave of leaves.splice(0)) leave()
   }
-  if (side.context.role === 'dial') {
-    const dialler = new Dialler(side, url, meeting)
-    meeting.diallers.add(dialler)
-    dialler.dial()
-    return () => {
-      meeting.diallers.delete(dialler)
-      dialler.stop()
-      leave()
-    }
+  try {
+    side.context.signal?.throwIfAborted()
+    for (const { url } of addresses) leaves.push(enter(url, side))
+  } catch (error) {
+    close()
+    throw error
   }
-  if (meeting.listener !== undefined) {
-    throw new FanwireError('ADDRESS_IN_USE', `somebody in this process listens on ${url} already`)
-  }
-  meeting.listener = side
-  for (const dialler of meeting.diallers) dialler.dial()
+  return { urls: addresses.map(({ url }) => url), close }
+}
+
+/** A name, who listens there, and who waits for somebody to do so. */
+interface Place {
+  readonly url: string
+  listener: Side | undefined
+  readonly diallers: Set<Dialler>
+  acceptedCount: number
+}
+
+/** A name means the same to all who share this process: the one state that is nobody's own. */
+const places = new Map<string, Place>()
+
+/** Listens or dials. Returns how to leave; links that are open by then are the core's to close. */
+function enter(url: string, side: Side): () => void {
+  const place = places.get(url) ?? { url, listener: undefined, diallers: new Set(), acceptedCount: 0 }
+  const leave = side.context.role === 'listen' ? listen(place, side) : dial(place, side)
+  places.set(url, place)
   return () => {
-    meeting.listener = undefined
     leave()
+    if (place.listener === undefined && place.diallers.size === 0) places.delete(url)
   }
 }
 
-/** One end that dials: linked to the listener of its name whenever there is one. */
+function listen(place: Place, side: Side): () => void {
+  if (place.listener !== undefined) {
+    throw new FanwireError('ADDRESS_IN_USE', `somebody in this process listens on ${place.url} already`)
+  }
+  place.listener = side
+  for (const dialler of place.diallers) dialler.dialSoon()
+  return () => {
+    place.listener = undefined
+  }
+}
+
+function dial(place: Place, side: Side): () => void {
+  const dialler = new Dialler(side, place)
+  place.diallers.add(dialler)
+  dialler.dialSoon()
+  return () => {
+    place.diallers.delete(dialler)
+    dialler.stop()
+  }
+}
+
+/** One end that dials: linked to the listener of its place whenever there is one. */
 class Dialler {
-  readonly #side: Side
-  readonly #port: ProducerPort | ConsumerPort
-  #connected = false
-  #stopped = false
+  readonly #half: Half
+  #isLinked = false
+  #timer: Timer | undefined
 
   constructor(
-    side: Side,
-    private readonly url: string,
-    private readonly meeting: Meeting,
+    private readonly side: Side,
+    private readonly place: Place,
   ) {
-    this.#side = side
-    this.#port = side.kind === 'producer' ? side.log.open(url, 'dialled') : side.context.open(url, 'dialled')
+    this.#half = side.open(place.url, 'dialled')
   }
 
-  dial(): void {
-    const { listener } = this.meeting
-    if (this.#stopped || this.#connected || listener === undefined) return
-    if (listener.kind === this.#side.kind) {
-      const message = `${this.url} belongs to another ${listener.kind}: one end must produce, the other consume`
-      this.#side.context.fault({ code: 'CONNECT_FAILED', message, remote: this.url })
-      return
-    }
-    this.#connected = true
-    const lost = () => {
-      this.#connected = false
-      this.#side.context.platform.timer(REDIAL_MS, () => this.dial()).ref()
-    }
-    if (listener.kind === 'producer') {
-      connect(listener.log.open(this.url, 'accepted'), this.#port as ConsumerPort, this.#side as ConsumerSide, lost)
-    } else {
-      connect(this.#port as ProducerPort, listener.context.open(this.url, 'accepted'), listener, lost)
-    }
+  /** At the end of the turn: whoever opens an end can first listen to its events. */
+  dialSoon(): void {
+    this.side.context.platform.defer(() => this.#dial())
   }
 
   stop(): void {
-    this.#stopped = true
-    this.#port.end(undefined)
+    this.#timer?.cancel()
+    this.#half.port.end(undefined)
   }
-}
 
-/** Ties a producer's link to a consumer's. */
-function connect(producer: ProducerPort, consumer: ConsumerPort, side: ConsumerSide, lost: () => void): void {
-  const { context } = side
-  let open = true
-  const cut = (reason: Error | undefined) => {
-    if (!open) return
-    open = false
-    decoder.close()
-    producer.disconnected(reason)
-    consumer.disconnected(reason)
-    lost()
-  }
-  const decoder = new Decoder(
-    {
-      message: (chunk, topicStart, topicEnd, dataStart, dataEnd) =>
-        consumer.message(chunk, topicStart, topicEnd, dataStart, dataEnd),
-      skip: (count, reason) => consumer.skipped(count, reason),
-      command: () => undefined,
-    },
-    { maxMessageBytes: context.maxMessageBytes },
-  )
-  const read = (step: () => boolean): boolean => {
-    try {
-      return step()
-    } catch (error) {
-      // A message above the consumer's limit, for instance.
-      context.fault({ code: 'BAD_PEER', message: (error as Error).message, remote: context.id, cause: error })
-      cut(error as Error)
-      return true
+  #dial(): void {
+    const { url, listener } = this.place
+    const { port, kind, context } = this.#half
+    if (port.ended || this.#isLinked || listener === undefined) return
+    if (listener.kind === kind) {
+      const message = `${url} belongs to another ${kind}: one end must produce, the other consume`
+      context.fault({ code: 'CONNECT_FAILED', message, remote: url })
+      return
     }
+    this.#isLinked = true
+    this.#timer?.cancel()
+    const accepted = listener.open(`${url}#${++this.place.acceptedCount}`, 'accepted')
+    DirectSession.begin(this.#half, accepted, url, () => this.#lost())
   }
-  const toConsumer: Carrier = {
-    // Runs reach the application as they are, so that nothing is gained by cutting them.
-    maxRun: { bytes: Infinity, messages: Infinity },
-    shares: true,
-    write: (run) => (read(() => decoder.push(run)) ? 'taken' : 'busy'),
-    close: cut,
+
+  /** Keeps the process alive only for as long as it takes to come back. */
+  #lost(): void {
+    this.#isLinked = false
+    if (this.#half.port.ended) return
+    this.#timer = this.side.context.platform.timer(REDIAL_MS, () => this.#dial())
+    this.#timer.ref()
   }
-  const toProducer: ConsumerCarrier = {
-    resume() {
-      if (open && read(() => decoder.resume()) && open) producer.taken()
-    },
-    subscribe: (prefix) => producer.subscribe(prefix),
-    unsubscribe: (prefix) => producer.unsubscribe(prefix),
-    acknowledge: (messages) => producer.acknowledged(messages),
-    close: cut,
-  }
-  const { prefixes, from } = consumer.connected(toProducer, { kind: 'fanwire' })
-  const want = context.want === undefined ? {} : { want: context.want }
-  producer.connected(toConsumer, { kind: 'fanwire', acknowledges: true, id: context.id, ...want })
-  for (const prefix of prefixes) producer.subscribe(prefix)
-  consumer.started(producer.start(from))
 }

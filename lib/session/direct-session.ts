@@ -1,0 +1,133 @@
+import { FanwireError } from '../errors.js'
+import type { SkipReason } from '../framing/framing.js'
+import { Decoder, type TrafficHandler } from '../framing/zmtp/decoder.js'
+import type { Carrier, ConsumerCarrier, ConsumerContext, ConsumerPort, Context, ProducerPort } from '../transport.js'
+
+/** A link of one kind or the other, with what its end was given. */
+export type Half = ProducerHalf | ConsumerHalf
+
+export interface ProducerHalf {
+  readonly kind: 'producer'
+  readonly context: Context
+  readonly port: ProducerPort
+}
+
+export interface ConsumerHalf {
+  readonly kind: 'consumer'
+  readonly context: ConsumerContext
+  readonly port: ConsumerPort
+}
+
+/**
+ * Ties a producer's link to a consumer's where both live in one memory: a run of the log reaches the inbox where it
+ * lies, and what peers elsewhere say to each other in commands is a call.
+ */
+export class DirectSession implements Carrier, ConsumerCarrier, TrafficHandler {
+  /** Nothing is copied, so that nothing is gained by cutting a run. */
+  readonly maxRun = { bytes: Infinity, messages: Infinity }
+  readonly shares = true
+  readonly #decoder: Decoder
+  #open = true
+
+  private constructor(
+    private readonly producer: ProducerHalf,
+    private readonly consumer: ConsumerHalf,
+    private readonly remote: string,
+    private readonly closed: () => void,
+  ) {
+    this.#decoder = new Decoder(this, { maxMessageBytes: consumer.context.maxMessageBytes })
+  }
+
+  /** Ties two halves, one of each kind. `closed` is called once, when they are no longer tied. */
+  static begin(one: Half, other: Half, remote: string, closed: () => void): void {
+    if (one.kind === 'producer' && other.kind === 'consumer') new DirectSession(one, other, remote, closed).#begin()
+    else if (one.kind === 'consumer' && other.kind === 'producer') DirectSession.begin(other, one, remote, closed)
+  }
+
+  /** What READY, SUBSCRIBE, START and STREAM do elsewhere. */
+  #begin(): void {
+    const { producer, consumer } = this
+    const { id, want } = consumer.context
+    const { prefixes, from } = consumer.port.connected(this, { kind: 'fanwire' })
+    this.#asked(() => {
+      producer.port.connected(this, { kind: 'fanwire', acknowledges: true, id, ...(want !== undefined && { want }) })
+      for (const prefix of prefixes) producer.port.subscribe(prefix)
+      consumer.port.started(producer.port.start(from))
+    })
+  }
+
+  // The producer's carrier.
+
+  write(run: Uint8Array): 'taken' | 'busy' {
+    return this.#reads(() => this.#decoder.push(run)) ? 'taken' : 'busy'
+  }
+
+  // The consumer's carrier.
+
+  resume(): void {
+    if (this.#reads(() => this.#decoder.resume())) this.producer.port.taken()
+  }
+
+  subscribe(prefix: Uint8Array): void {
+    this.#asked(() => this.producer.port.subscribe(prefix))
+  }
+
+  unsubscribe(prefix: Uint8Array): void {
+    this.#asked(() => this.producer.port.unsubscribe(prefix))
+  }
+
+  acknowledge(messages: number): void {
+    this.#asked(() => this.producer.port.acknowledged(messages))
+  }
+
+  /** Either core wants to hear no more. */
+  close(reason?: Error): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#decoder.close()
+    this.producer.port.disconnected(reason)
+    this.consumer.port.disconnected(reason)
+    this.closed()
+  }
+
+  // The decoder's side.
+
+  message(chunk: Uint8Array, topicStart: number, topicEnd: number, dataStart: number, dataEnd: number): boolean {
+    return this.consumer.port.message(chunk, topicStart, topicEnd, dataStart, dataEnd)
+  }
+
+  skip(count: number, reason: SkipReason): void {
+    this.consumer.port.skipped(count, reason)
+  }
+
+  /** The log holds none. */
+  command(): void {}
+
+  /** The consumer reads: a message above its limit, for instance, costs the connection and is the consumer's to report. */
+  #reads(step: () => boolean): boolean {
+    try {
+      return step()
+    } catch (error) {
+      this.#fail(this.consumer.context, error)
+      return false
+    }
+  }
+
+  /** The producer is asked for something: subscriptions beyond the cap cost the connection and are its to report. */
+  #asked(step: () => void): void {
+    if (!this.#open) return
+    try {
+      step()
+    } catch (error) {
+      this.#fail(this.producer.context, error)
+    }
+  }
+
+  #fail(context: Context, error: unknown): void {
+    const known = error instanceof FanwireError
+    const reason = known ? error : new FanwireError('BAD_PEER', `the link failed: ${error}`, { cause: error })
+    const cause = known ? {} : { cause: error }
+    context.fault({ code: reason.code, message: reason.message, remote: this.remote, ...cause })
+    this.close(reason)
+  }
+}
