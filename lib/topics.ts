@@ -2,7 +2,7 @@ import { byteString } from './bytes.js'
 import type { Framing } from './framing/framing.js'
 import type { Memory } from './memory.js'
 import type { Platform } from './platform.js'
-import { checkTopic } from './topic.js'
+import { checkTopic, MAX_TOPIC_BYTES } from './topic.js'
 import type { FilteredView } from './view.js'
 
 /** A topic is swept when nothing holds it; below this many it may stay, since it is likely to come again. */
@@ -42,12 +42,16 @@ export class Topics {
   readonly #byId: (Topic | undefined)[] = []
   readonly #free: number[] = []
   #sweepAt = SWEEP_FROM
+  /** Where a new topic is encoded. */
+  readonly #encoded: Uint8Array
 
   constructor(
     private readonly platform: Platform,
     private readonly memory: Memory,
     private readonly framing: Framing,
-  ) {}
+  ) {
+    this.#encoded = platform.allocate(MAX_TOPIC_BYTES)
+  }
 
   find(text: string): Topic | undefined {
     return this.#byText.get(text)
@@ -64,10 +68,12 @@ export class Topics {
   /** @throws {FanwireError} `BAD_TOPIC` */
   add(text: string): Topic {
     checkTopic(text)
-    const encoded = this.platform.allocate(this.platform.textSize(text))
-    this.platform.writeText(encoded, 0, text)
+    const size = this.platform.textSize(text)
+    this.platform.writeText(this.#encoded, 0, text)
+    // ASCII is its own string of bytes, and a second one would double what a topic takes.
+    const bytes = size === text.length ? text : byteString(this.#encoded, 0, size)
     const id = this.#free.pop() ?? this.#byId.length
-    const topic = new Topic(id, text, byteString(encoded, 0, encoded.length), this.framing.head(encoded))
+    const topic = new Topic(id, text, bytes, this.framing.head(this.#encoded.subarray(0, size)))
     this.#byText.set(text, topic)
     this.#byId[id] = topic
     this.memory.used += topic.cost

@@ -5,7 +5,7 @@
 export interface Framing {
   /** Ends of one producer whose framings have the same name share one log. */
   readonly name: string
-  /** The topic's part of the message, made once when the topic is first used. */
+  /** The topic's part of the message, made once when the topic is first used. `topic` is valid during the call only. */
   head(topic: Uint8Array): Uint8Array
   /** Bytes of the whole framed message. */
   size(head: Uint8Array, dataSize: number): number
