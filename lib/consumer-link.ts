@@ -95,13 +95,13 @@ export class ConsumerLink implements ConsumerPort {
   }
 
   numbered(next: number, origin: 'line' | 'answer'): void {
-    this.#current = origin === 'line' ? this.#intake : this.#answers
-    if (this.#current?.numbered(next) !== false || origin === 'answer') return
-    const { line } = this
-    if (this.#start === undefined || this.#carrier === undefined || line === undefined) return
-    this.host.reset(this, line)
-    this.#intake?.close()
-    this.#begin(this.#carrier, { ...this.#start, run: line.run + 1, next })
+    if (origin === 'answer') {
+      this.#current = this.#answers
+      this.#answers?.answers(next)
+      return
+    }
+    this.#current = this.#intake
+    if (this.#intake?.numbered(next) === false) this.#beginAnew(next)
   }
 
   answered(from: number, to: number): void {
@@ -185,6 +185,15 @@ export class ConsumerLink implements ConsumerPort {
   /** What became of every message of the present connection, or of the last one. */
   ledger(): SourceLedger {
     return this.#intake?.ledger() ?? this.#final
+  }
+
+  /** The producer has begun its numbers anew, under the old name. */
+  #beginAnew(next: number): void {
+    const { line } = this
+    if (this.#start === undefined || this.#carrier === undefined || line === undefined) return
+    this.host.reset(this, line)
+    this.#intake?.close()
+    this.#begin(this.#carrier, { ...this.#start, run: line.run + 1, next })
   }
 
   /** Carries a stream from where the producer says. */

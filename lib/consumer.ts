@@ -92,6 +92,8 @@ export interface ConsumerStats {
   /** What came from peers that give no numbers, so that nobody can say what was lost. */
   readonly unsequenced: readonly ({ readonly remote: string } & TallyCounts)[]
   readonly links: readonly (SourceDescription & SourceLedger)[]
+  /** What the sockets have to tell beside the ledgers; each transport's page says it. */
+  readonly ends: readonly object[]
 }
 
 export interface StreamIdentity {
@@ -282,6 +284,7 @@ export class Consumer<T = Uint8Array>
         stream: link.stream,
         ...link.ledger(),
       })),
+      ends: this.#ends.flatMap((end) => (end.counts === undefined ? [] : [end.counts()])),
     }
   }
 

@@ -58,10 +58,11 @@ export function checkEndOptions<Common extends OptionTable>(
   const what = `a ${schemes.join(' and ')} ${kind}`
   const query = joinQueries(addresses)
   const options = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
-  const known = Object.assign({}, common, ...transports.map((transport) => transport.options))
+  const known = Object.assign({}, common, ...transports.map((transport) => ownTable(transport, kind)))
   checkNames([...query.keys(), ...options.map(([name]) => name)], known, what)
   return transports.map((transport) => {
-    const table: OptionTable = { ...common, ...transport.options }
+    const own = ownTable(transport, kind)
+    const table: OptionTable = { ...common, ...own }
     const isKnown = ([name]: readonly [string, unknown]) => Object.hasOwn(table, name)
     const complete = checkOptions(
       table,
@@ -69,8 +70,12 @@ export function checkEndOptions<Common extends OptionTable>(
       new Map([...query].filter(isKnown)),
       what,
     )
-    return { common: pick(complete, common) as OptionsOf<Common>, own: pick(complete, transport.options) }
+    return { common: pick(complete, common) as OptionsOf<Common>, own: pick(complete, own) }
   })
+}
+
+function ownTable(transport: Transport, kind: 'producer' | 'consumer'): OptionTable {
+  return { ...transport.options, ...(kind === 'producer' ? transport.producerOptions : transport.consumerOptions) }
 }
 
 /** Several addresses make one end, so that what one of them says holds for all. */

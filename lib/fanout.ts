@@ -203,6 +203,14 @@ export class Fanout implements LogPort {
     return link
   }
 
+  get stream(): string {
+    return this.settings.stream
+  }
+
+  get next(): number {
+    return this.log.next
+  }
+
   get oldest(): number {
     return this.log.start
   }

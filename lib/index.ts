@@ -68,7 +68,10 @@ export async function createProducer<T = string | Uint8Array>(
       const context = contextOf(checked[i] ?? common, transport, 'producer', producer)
       const own = addresses.filter((address) => roomOf(address) === transport)
       checkRole(context.role, own)
-      producer.attach(await transport.produce(own, { ...context, log: (framing) => producer.log(framing) }))
+      producer.attach(
+        await transport.produce(own, { ...context, log: (framing) => producer.log(framing) }),
+        transport.traits,
+      )
     }
   } catch (error) {
     await producer.close({ drainMs: 0 })

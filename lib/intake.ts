@@ -100,7 +100,12 @@ export class Intake implements MessageSource, Line {
     return Math.max(this.#highest, this.position)
   }
 
-  /** See `ConsumerPort.numbered`. False when this is no longer the stream that it was. */
+  /** See `ConsumerPort.numbered`, for an answer: it says nothing of how far the stream has come. */
+  answers(next: number): void {
+    this.position = next
+  }
+
+  /** See `ConsumerPort.numbered`, for a line. False when this is no longer the stream that it was. */
   numbered(next: number): boolean {
     this.#highest = this.passed
     this.position = next

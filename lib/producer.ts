@@ -9,11 +9,13 @@ import type { Framing } from './framing/framing.js'
 import type { DropReason, ProducerLedger, ProducerLinkLedger } from './ledger.js'
 import type { LinkState } from './link.js'
 import { Memory } from './memory.js'
+import { badOption } from './options.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 import type { ProducerLink } from './producer-link.js'
 import { SLAB_BYTES } from './slab.js'
-import type { Fault, ProducerEnd, StoreEnd } from './transport.js'
+import type { Topic } from './topics.js'
+import type { Fault, ProducerEnd, StoreEnd, Traits } from './transport.js'
 import { until } from './until.js'
 import { type Waiting, WaitingRoom } from './waiting-room.js'
 
@@ -68,6 +70,8 @@ export interface ProducerStats extends ProducerLedger {
   readonly next: number
   readonly memory: { readonly used: number; readonly limit: number }
   readonly links: readonly (LinkDescription & ProducerLinkLedger)[]
+  /** What the sockets have to tell beside the ledgers; each transport's page says it. */
+  readonly ends: readonly object[]
 }
 
 export interface LinkDescription {
@@ -115,6 +119,8 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   readonly #drops: DropNotices<ProducerLink | undefined, DropReason | 'refused'>
   readonly #run: number
   #lastRefusal: unknown
+  /** Every link says which topics it wants. */
+  #seesTopics = true
   #next = 1
   /** Calls of `send` and `trySend`, those that wait included. */
   #calls = 0
@@ -155,8 +161,9 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return fanout
   }
 
-  attach(end: ProducerEnd): void {
+  attach(end: ProducerEnd, traits: Traits): void {
     this.#ends.push(end)
+    this.#seesTopics &&= traits.filtersAtProducer
     if (end.kind === 'store') this.#stores.push(end)
   }
 
@@ -232,6 +239,9 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    * @throws {FanwireError} `CLOSED`, or the signal's reason
    */
   async linked({ topic, count = 1, signal }: LinkedOptions = {}): Promise<void> {
+    if (topic !== undefined && !this.#seesTopics) {
+      throw badOption(`topic cannot be waited for: what a consumer of ${this.urls.join(' ')} wants is not seen here`)
+    }
     const bytes = topic === undefined ? undefined : this.#bytesOf(topic)
     const counts = (link: ProducerLink) => (bytes === undefined ? link.state === 'open' : link.wants(bytes))
     await this.#until(() => this.#allLinks().filter(counts).length >= count, signal)
@@ -271,6 +281,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
         state: link.state,
         ...link.ledger(),
       })),
+      ends: this.#ends.flatMap((end) => (end.kind === 'log' && end.counts !== undefined ? [end.counts()] : [])),
     }
   }
 
@@ -332,8 +343,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     for (let i = 0; i < fanouts.length; i++) {
       const fanout = fanouts[i] as Fanout
       const topic = fanout.topic(text)
-      if (dataSize + topic.bytes.length > this.settings.maxMessageBytes) this.#tooLong(dataSize + topic.bytes.length)
-      if (!fanout.reserve(fanout.log.framing.size(topic.head, dataSize))) return false
+      if (!fanout.reserve(this.#sizeOf(fanout, topic, dataSize))) return false
     }
     let heard = false
     for (let i = 0; i < fanouts.length; i++) {
@@ -347,9 +357,19 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return true
   }
 
-  #tooLong(size: number): never {
-    const most = this.settings.maxMessageBytes
-    throw new FanwireError('TOO_LONG', `a message of ${size} bytes of topic and data is above maxMessageBytes, ${most}`)
+  /** Bytes of a message in the log of `fanout`, unless it is too long for it. */
+  #sizeOf({ log }: Fanout, topic: Topic, dataSize: number): number {
+    const { framing } = log
+    const bytes = topic.bytes.length + dataSize
+    const size = framing.size(topic.head, dataSize)
+    if (bytes > this.settings.maxMessageBytes) this.#tooLong(bytes, `maxMessageBytes, ${this.settings.maxMessageBytes}`)
+    const { maxBytes = Infinity } = framing
+    if (size > maxBytes) this.#tooLong(bytes, `what one datagram has room for, ${maxBytes - (size - bytes)}`)
+    return size
+  }
+
+  #tooLong(bytes: number, most: string): never {
+    throw new FanwireError('TOO_LONG', `a message of ${bytes} bytes of topic and data is above ${most}`)
   }
 
   /** Sees to it that what was published leaves. The promise resolves late when the sockets need a turn of their own. */
@@ -396,9 +416,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
       )
     }
     for (const fanout of this.#fanouts) {
-      const entry = fanout.topic(topic)
-      const size = entry.bytes.length + (typeof data === 'string' ? this.platform.textSize(data) : data.length)
-      if (size > this.settings.maxMessageBytes) this.#tooLong(size)
+      this.#sizeOf(fanout, fanout.topic(topic), typeof data === 'string' ? this.platform.textSize(data) : data.length)
     }
     const timeouts = gates.map(({ policy }) =>
       policy.policy === 'backpressure' && policy.then === 'reject' ? policy.timeoutMs : Infinity,

@@ -35,6 +35,9 @@ export interface Transport {
   readonly listens: 'producer' | 'consumer'
   /** The options of its own, beside those of every producer and consumer. The core checks them at the door. */
   readonly options: OptionTable
+  /** Those that only a producer takes, and only a consumer. */
+  readonly producerOptions?: OptionTable
+  readonly consumerOptions?: OptionTable
   /**
    * Opens the sending side at all `addresses`. Resolves once every address is bound, or once dialling has begun.
    * Rejects with `ADDRESS_IN_USE`, `OPEN_FAILED` or the signal's reason, and then leaves nothing open.
@@ -48,7 +51,7 @@ export interface Transport {
 export interface Context {
   readonly platform: Platform
   readonly role: 'listen' | 'dial'
-  /** Complete and checked: every name of the transport's option table has a value of the right kind. */
+  /** Complete and checked: every name of the transport's option tables has a value of the right kind. */
   readonly options: Readonly<Record<string, unknown>>
   /** Messages larger than this, in bytes of topic and data, are not accepted from a peer. */
   readonly maxMessageBytes: number
@@ -81,6 +84,8 @@ export interface LogEnd {
   readonly kind: 'log'
   /** The addresses in use, real ports included. */
   readonly urls: readonly string[]
+  /** What the sockets have to tell beside the ledgers, for `stats()`. */
+  counts?(): object
   /** Stops listening and dialling, closes what is half open. Links are closed by the core. */
   close(): Promise<void>
   /** Lets the process end although this is open. */
@@ -112,6 +117,10 @@ export interface LogPort {
    * during this turn only.
    */
   read(from: number, most: Carrier['maxRun']): { readonly run: Uint8Array; readonly count: number } | undefined
+  /** The name of the producer's stream. */
+  readonly stream: string
+  /** The number that the next message will have. */
+  readonly next: number
   /** The lowest number that {@link read} can give. */
   readonly oldest: number
   /** Keeps so many bytes of the past, unless the application has said how much it wants. */
@@ -221,6 +230,8 @@ export interface ConsumerContext extends Context {
 
 export interface ConsumerEnd {
   readonly urls: readonly string[]
+  /** What the sockets have to tell beside the ledgers, for `stats()`. */
+  counts?(): object
   /** Stops listening and dialling, and closes the connections that the core has left open. */
   close(): Promise<void>
   unref?(): void
@@ -283,6 +294,6 @@ export interface ConsumerCarrier {
   /** Tells a fanwire producer that the first `messages` messages of this connection are taken. */
   acknowledge(messages: number): void
   /** Asks for `count` numbers from `from` on once more. Absent where nobody answers. */
-  request?(from: number, count: number): void
+  readonly request?: ((from: number, count: number) => void) | undefined
   close(reason?: Error): void
 }

@@ -5,6 +5,10 @@ const table: Readonly<Record<string, () => Promise<Transport>>> = {
   inproc: async () => (await import('./inproc/index.js')).inproc,
   tcp: async () => (await import('./stream/index.js')).stream,
   ipc: async () => (await import('./stream/index.js')).stream,
+  udp: async () => (await import('./datagram/index.js')).numbered,
+  multicast: async () => (await import('./datagram/index.js')).numbered,
+  'raw+udp': async () => (await import('./datagram/index.js')).raw,
+  'raw+multicast': async () => (await import('./datagram/index.js')).raw,
 }
 
 export const schemes: readonly string[] = Object.keys(table)

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { parseAddress } from '../../lib/address.js'
-import { readU32 } from '../../lib/framing/zmtp/bytes.js'
+import { readU32 } from '../../lib/framing/numbers.js'
 import { Decoder } from '../../lib/framing/zmtp/decoder.js'
 import { GREETING_SIZE, writeGreeting } from '../../lib/framing/zmtp/greeting.js'
 import { writeReady } from '../../lib/framing/zmtp/handshake.js'

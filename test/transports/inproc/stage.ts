@@ -33,7 +33,10 @@ export class Stage {
     })
     const context = { ...this.#context(options, 'producer'), log: producer.log.bind(producer) }
     producer.on('fault', (fault) => this.faults.push({ of: 'producer', ...fault }))
-    producer.attach(await inproc.produce(addresses, { ...context, fault: (fault) => producer.fault(fault) }))
+    producer.attach(
+      await inproc.produce(addresses, { ...context, fault: (fault) => producer.fault(fault) }),
+      inproc.traits,
+    )
     return producer
   }
 

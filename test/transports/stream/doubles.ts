@@ -213,6 +213,8 @@ export async function produce(
     ...context,
     log: () => ({
       open: (remote, origin) => opened(new ProducerLinkDouble(remote, origin), links, setup),
+      stream: 'STREAM0001',
+      next: 1,
       oldest: 1,
       read: () => undefined,
       retain: () => undefined,

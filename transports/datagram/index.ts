@@ -1,0 +1,245 @@
+import { type Address, parseAddress } from '../../lib/address.js'
+import { datagramFraming } from '../../lib/framing/datagram.js'
+import { moldudp64Framing } from '../../lib/framing/moldudp64/framing.js'
+import {
+  HEADER_SIZE,
+  MAX_COUNT,
+  writeEndOfSession,
+  writeHeader,
+  writeHeartbeat,
+} from '../../lib/framing/moldudp64/header.js'
+import { sessionBytes } from '../../lib/framing/moldudp64/session.js'
+import type { Impairment } from '../../lib/impairment.js'
+import { duration, integer, type OptionRule, oneOf, rate, refuse } from '../../lib/options.js'
+import { overflowRule } from '../../lib/producer-options.js'
+import type { ConsumerEnd, LogPort, ProducerContext, ProducerEnd, Transport } from '../../lib/transport.js'
+import type { IncomingLine, Talker } from './incoming-line.js'
+import type { TopicOf } from './message-reader.js'
+import { OutgoingLine, type Wording } from './outgoing-line.js'
+import { RawLine, type RawLineSettings } from './raw-line.js'
+import { RequestServer } from './request-server.js'
+import { SessionLine, type SessionLineSettings } from './session-line.js'
+import { type ReceiverSetup, receiverOptions, type SenderSetup, senderOptions } from './socket.js'
+
+const MIB = 1024 * 1024
+/** What is retained where a request server is asked for and nothing was said. */
+const RETAINED_BYTES = 16 * MIB
+const GOODBYE_MS = 100
+
+/** What both ends take. */
+const options = {
+  /** Whether a message is its topic, a zero and its data, or its data alone. */
+  body: oneOf(['topic', 'raw'], 'topic'),
+  /** A sender that has nothing to send says so this often, and one that is silent for ten times as long is given up. */
+  heartbeatMs: duration(1, 3_600_000, 1_000),
+}
+
+const producerOptions = {
+  ...senderOptions,
+  overflow: overflowRule('drop'),
+  /** The most that one datagram holds: what fits a frame of Ethernet, less the headers of IP and UDP. */
+  maxDatagramBytes: integer(64, 65_507, 1_472),
+}
+
+const consumerOptions = {
+  ...receiverOptions,
+  /** Names the topic of a message whose data is all there is: a function of the data. */
+  topicOf: topicOfRule(),
+  /** Senders that are heard at a time. */
+  maxLinks: integer(1, 1_000_000, 1_024),
+}
+
+const traits = {
+  ordered: false,
+  reliable: false,
+  flowControlled: false,
+  filtersAtProducer: false,
+} as const
+
+/** MoldUDP64: numbered messages packed into datagrams, to one address or to a group. */
+export const numbered: Transport = {
+  schemes: ['udp', 'multicast'],
+  traits: { ...traits, numbers: 'native', tailLoss: true, maxMessageBytes: 65_485 },
+  listens: 'consumer',
+  options,
+  producerOptions: {
+    ...producerOptions,
+    /** Where a server answers requests for what was lost; without it there is none. */
+    requests: addressesRule(1),
+    /** Bytes a second that answers to one client's address may take; all of them together four times as much. */
+    answerRate: rate(1_000, 1e12, 4_000_000),
+  },
+  consumerOptions: {
+    ...consumerOptions,
+    /** The servers to ask for what was lost, one or several. */
+    requests: addressesRule(16),
+    /** How long datagrams may overtake each other: nothing is asked for, or given up, before. */
+    reorderMs: duration(0, 60_000, 5),
+    /** How long to wait for the first answer, doubled every time up to `retryMaxMs`. */
+    retryMs: duration(1, 60_000, 50),
+    retryMaxMs: duration(1, 60_000, 1_000),
+    /** How often the same numbers are asked for. */
+    tries: integer(1, 100, 5),
+    /** Requests that wait for an answer at the same time. */
+    pipelined: integer(1, 64, 4),
+    /** `one`: an address carries one session at a time, whoever sends it, as the feeds of exchanges do. */
+    sessions: oneOf(['many', 'one'], 'many'),
+  },
+
+  async produce(addresses, context) {
+    const { body, maxDatagramBytes, heartbeatMs, requests, answerRate } = context.options as unknown as NumberedProducer
+    const maxRun = { bytes: maxDatagramBytes - HEADER_SIZE, messages: MAX_COUNT }
+    const log = context.log(moldudp64Framing(body, maxRun.bytes))
+    const session = sessionBytes(log.stream)
+    const wording: Wording = {
+      maxRun,
+      header: (first, count) => writeHeader(session, first, count),
+      heartbeat: { intervalMs: heartbeatMs, write: (next) => writeHeartbeat(session, next) },
+      goodbye: { intervalMs: GOODBYE_MS, write: (next) => writeEndOfSession(session, next) },
+    }
+    const [address] = requests ?? []
+    if (address === undefined) return openLines(addresses, wording, context, log)
+    log.retain(RETAINED_BYTES)
+    const lines: OutgoingLine[] = []
+    const sent = () => Math.max(...lines.map((line) => line.sent))
+    const server = await RequestServer.listen(address, log, { session, maxRun, sent, answerRate }, context)
+    return openLines(addresses, wording, context, log, lines, server)
+  },
+
+  async consume(address, context) {
+    const { requests, reorderMs, retryMs, retryMaxMs, tries, pipelined, ...given } =
+      context.options as unknown as NumberedConsumer
+    const recovery = { reorderMs, requests: { retryMs, retryMaxMs, tries, pipelined } }
+    const asking = { impairAnswers: given.impair }
+    const settings = { ...given, recovery }
+    const setup = { ...given, impair: impairmentOf(given.impair, address.port ?? 0) }
+    return endOf(await SessionLine.listen(address, setup, requests ?? [], asking, settings, context))
+  },
+}
+
+/** One datagram, one message, and nothing else. */
+export const raw: Transport = {
+  schemes: ['raw+udp', 'raw+multicast'],
+  traits: { ...traits, numbers: 'none', tailLoss: false, maxMessageBytes: 65_507 },
+  listens: 'consumer',
+  options,
+  producerOptions: { ...producerOptions, maxDatagramBytes: integer(1, 65_507, 65_507) },
+  consumerOptions,
+
+  async produce(addresses, context) {
+    const { body, maxDatagramBytes } = context.options as unknown as ProducerOptions
+    const log = context.log(datagramFraming(body, maxDatagramBytes))
+    const wording: Wording = { maxRun: { bytes: maxDatagramBytes, messages: 1 }, header: () => new Uint8Array(0) }
+    return openLines(addresses, wording, context, log)
+  },
+
+  async consume(address, context) {
+    const given = context.options as unknown as ConsumerOptions
+    return endOf(await RawLine.listen(address, given, given, context))
+  },
+}
+
+interface ProducerOptions extends SenderSetup {
+  readonly body: 'topic' | 'raw'
+  readonly heartbeatMs: number
+  readonly maxDatagramBytes: number
+}
+
+interface NumberedProducer extends ProducerOptions {
+  readonly requests: readonly Address[] | undefined
+  readonly answerRate: number
+}
+
+interface ConsumerOptions extends ReceiverSetup, RawLineSettings {}
+
+interface NumberedConsumer extends ReceiverSetup, Omit<SessionLineSettings, 'recovery'> {
+  readonly requests: readonly Address[] | undefined
+  readonly reorderMs: number
+  readonly retryMs: number
+  readonly retryMaxMs: number
+  readonly tries: number
+  readonly pipelined: number
+}
+
+async function openLines(
+  addresses: readonly Address[],
+  wording: Wording,
+  context: ProducerContext,
+  log: LogPort,
+  lines: OutgoingLine[] = [],
+  server?: RequestServer,
+): Promise<ProducerEnd> {
+  const close = async () => {
+    await Promise.all(lines.map((line) => line.finish()))
+    await server?.close()
+  }
+  try {
+    const setup = context.options as unknown as SenderSetup
+    for (const [i, address] of addresses.entries()) {
+      const own = { ...setup, impair: impairmentOf(setup.impair, i) }
+      lines.push(await OutgoingLine.open(address, own, wording, context, log))
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  for (const line of lines) line.begin()
+  return {
+    kind: 'log',
+    urls: lines.map(({ url }) => url),
+    counts: () => ({
+      lines: lines.map(({ url, counts }) => ({ url, ...counts })),
+      ...(server && { requests: server.counts }),
+    }),
+    close,
+    unref() {
+      for (const line of lines) line.unref()
+      server?.unref()
+    },
+  }
+}
+
+/** Lines fail independently of each other. */
+function impairmentOf(impair: Impairment | undefined, line: number): Impairment | undefined {
+  return typeof impair === 'object' ? { ...impair, seed: (impair.seed + line) >>> 0 } : impair
+}
+
+function endOf(line: IncomingLine<Talker>): ConsumerEnd {
+  return {
+    urls: [line.url],
+    counts: () => line.counts,
+    close: () => line.close(),
+    unref: () => line.unref(),
+  }
+}
+
+function topicOfRule(): OptionRule<TopicOf | undefined> {
+  return {
+    fallback: undefined,
+    check: (value, name) =>
+      typeof value === 'function' ? (value as TopicOf) : refuse(name, 'a function that names the topic of data', value),
+  }
+}
+
+/** `'127.0.0.1:5556'`, several as an array or with commas between. */
+function addressesRule(most: number): OptionRule<readonly Address[] | undefined> {
+  return {
+    fallback: undefined,
+    check(value, name) {
+      const given: readonly unknown[] = Array.isArray(value)
+        ? value
+        : typeof value === 'string'
+          ? value.split(',')
+          : [value]
+      if (given.length === 0 || given.length > most || !given.every((one) => typeof one === 'string')) {
+        return refuse(
+          name,
+          most === 1 ? "an address such as '127.0.0.1:5556'" : `1 to ${most} such as '127.0.0.1:5556'`,
+          value,
+        )
+      }
+      return Object.freeze(given.map((one) => parseAddress(one.includes('://') ? one : `udp://${one.trim()}`)))
+    },
+    read: (given) => given,
+  }
+}

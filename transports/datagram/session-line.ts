@@ -1,0 +1,141 @@
+import type { Address } from '../../lib/address.js'
+import { byteString } from '../../lib/bytes.js'
+import type { BodyFormat } from '../../lib/framing/body.js'
+import { HEADER_SIZE, writeRequest } from '../../lib/framing/moldudp64/header.js'
+import { PacketReader } from '../../lib/framing/moldudp64/packet.js'
+import { isOfSession, SESSION_SIZE, sessionName } from '../../lib/framing/moldudp64/session.js'
+import type { RecoveryTerms } from '../../lib/recovery.js'
+import type { ConsumerContext } from '../../lib/transport.js'
+import { IncomingLine, type LineSettings } from './incoming-line.js'
+import { MessageReader, type TopicOf } from './message-reader.js'
+import { rejectFlaw, SessionFeed } from './session-feed.js'
+import { type ReceiverSetup, type Remote, Sender, type SenderSetup } from './socket.js'
+
+/** How long a session goes on after its sender has begun another one: what is missing may still be asked for. */
+const FAREWELL_MS = 1_000
+/** Sessions that are over, so that what straggles in of them is not taken for a change back. */
+const MOST_PAST_SESSIONS = 16
+
+const NOTHING = new Uint8Array(0)
+
+export interface SessionLineSettings extends LineSettings {
+  readonly body: BodyFormat
+  readonly topicOf: TopicOf | undefined
+  /** `one`: the address carries one session at a time, whoever sends it. */
+  readonly sessions: 'many' | 'one'
+  readonly recovery: RecoveryTerms
+}
+
+/** One address that carries MoldUDP64, with the request servers that may be asked for what it lost. */
+export class SessionLine extends IncomingLine<SessionFeed> {
+  readonly #messages: MessageReader
+  readonly #probe = new PacketReader()
+  readonly #servers: Sender[] = []
+  #requests = 0
+  readonly #past: string[] = []
+
+  private constructor(
+    context: ConsumerContext,
+    private readonly lineSettings: SessionLineSettings,
+  ) {
+    super(context, lineSettings)
+    this.#messages = new MessageReader(lineSettings.body, lineSettings.topicOf)
+  }
+
+  /** @throws {FanwireError} as sockets do, and then leaves nothing open */
+  static async listen(
+    address: Address,
+    setup: ReceiverSetup,
+    servers: readonly Address[],
+    asking: SenderSetup,
+    settings: SessionLineSettings,
+    context: ConsumerContext,
+  ): Promise<SessionLine> {
+    const line = new SessionLine(context, settings)
+    try {
+      for (const server of servers) {
+        // From a socket of its own: an answer to the group's socket would go to whoever else has bound it.
+        const hooks = { drained: () => undefined, onDatagram: (bytes: Uint8Array) => line.#answer(bytes) }
+        line.#servers.push(await Sender.open(server, asking, context, hooks))
+      }
+      await line.open(address, setup)
+    } catch (error) {
+      await line.close()
+      throw error
+    }
+    return line
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all([super.close(), ...this.#servers.map((server) => server.close())])
+  }
+
+  override unref(): void {
+    super.unref()
+    for (const server of this.#servers) server.unref()
+  }
+
+  protected override keyOf(bytes: Uint8Array, remote: Remote): string | undefined {
+    if (bytes.length < HEADER_SIZE) {
+      rejectFlaw(this, 'runt', remote)
+      return undefined
+    }
+    const key = this.#keyOf(bytes, remote)
+    if (!this.#past.includes(key)) return key
+    this.reject('stale', `a packet of the session ${sessionName(bytes)}, which is over`, remote)
+    return undefined
+  }
+
+  protected override welcome(bytes: Uint8Array, remote: Remote): SessionFeed | undefined {
+    if (!this.#probe.read(bytes)) {
+      rejectFlaw(this, this.#probe.flaw, remote)
+      return undefined
+    }
+    this.#retire(bytes, remote)
+    const session = bytes.slice(0, SESSION_SIZE)
+    const request =
+      this.#servers.length === 0 ? undefined : (from: number, count: number) => this.#ask(session, from, count)
+    const port = this.context.open(`${this.url} from ${remote.address}:${remote.port}`, 'accepted')
+    const feed = new SessionFeed(session, remote, this, port, this.#messages, request)
+    const { recovery } = this.lineSettings
+    const { requests, ...patience } = recovery
+    port.connected(feed, { kind: 'foreign', numbers: true })
+    port.started({
+      stream: sessionName(session),
+      run: 0,
+      next: this.#probe.sequence,
+      oldest: 1,
+      recovery: request === undefined || requests === undefined ? patience : recovery,
+    })
+    return feed
+  }
+
+  /** A sender that begins another session has ended the one before. */
+  #retire(bytes: Uint8Array, remote: Remote): void {
+    for (const feed of this.talkers()) {
+      if (isOfSession(bytes, feed.session)) continue
+      if (this.lineSettings.sessions === 'many' && !feed.isFrom(remote)) continue
+      this.#past.push(this.#keyOf(feed.session, remote))
+      if (this.#past.length > MOST_PAST_SESSIONS) this.#past.shift()
+      this.context.platform.timer(FAREWELL_MS, () => {
+        feed.end(undefined)
+        this.closed(feed)
+      })
+    }
+  }
+
+  #keyOf(session: Uint8Array, { address, port }: Remote): string {
+    const name = byteString(session, 0, SESSION_SIZE)
+    return this.lineSettings.sessions === 'one' ? name : `${name} ${address} ${port}`
+  }
+
+  /** Every request goes to the next server: one that does not answer may be gone. */
+  #ask(session: Uint8Array, from: number, count: number): void {
+    const server = this.#servers[this.#requests++ % this.#servers.length]
+    server?.send(writeRequest(session, from, count), NOTHING)
+  }
+
+  #answer(bytes: Uint8Array): void {
+    for (const feed of this.talkers()) if (isOfSession(bytes, feed.session)) feed.answer(bytes)
+  }
+}
