@@ -64,8 +64,11 @@ export class Fanout implements LogPort {
   /** Views with matches that their links have not been offered, and views that have grown since they were last trimmed. */
   #dirty: FilteredView[] = []
   readonly #grown = new Set<FilteredView>()
-  /** The number up to which all links were offered everything. */
+  /** The number up to which all links were offered everything, or are just being offered it. */
   #flushed: number
+  /** The number up to which all links were offered everything: a link may call back while others still wait for that. */
+  #offered: number
+  #flushing = false
   #flushedBytes = 0
   #watch: Timer | undefined
   #watchAt = Infinity
@@ -81,6 +84,7 @@ export class Fanout implements LogPort {
   ) {
     this.log = new Log(platform, memory, framing, next)
     this.#flushed = next
+    this.#offered = next
     this.topics = new Topics(platform, memory, framing)
     this.#interests = new Interests(memory)
     this.#whole = new WholeView(this.log)
@@ -166,6 +170,8 @@ export class Fanout implements LogPort {
     this.flushedAt = this.platform.now()
     this.#flushed = log.next
     this.#flushedBytes = log.bytes
+    const isOutermost = !this.#flushing
+    this.#flushing = true
     for (const link of this.#whole.links) this.#offer(link)
     const dirty = this.#dirty
     this.#dirty = []
@@ -173,6 +179,9 @@ export class Fanout implements LogPort {
       view.dirty = false
       for (const link of view.links) this.#offer(link)
     }
+    if (!isOutermost) return
+    this.#flushing = false
+    this.#offered = this.#flushed
     this.#tidy()
     this.host.progressed()
   }
@@ -472,7 +481,7 @@ export class Fanout implements LogPort {
 
   /** Lets go of everything when nobody is behind, or of what nobody needs. */
   #tidy(): void {
-    if (this.#behind.size > 0 || this.log.next !== this.#flushed) return
+    if (this.#behind.size > 0 || this.log.next !== this.#offered) return
     if (this.settings.retention.nothing) {
       this.log.rewind()
       this.#lastValues.deleteBelow(Infinity)
@@ -484,7 +493,7 @@ export class Fanout implements LogPort {
   #trim(): void {
     const { log } = this
     const retained = this.settings.retention.start(log, this.platform.now())
-    let floor = Math.min(this.#flushed, retained)
+    let floor = Math.min(this.#offered, retained)
     for (const link of this.#behind) {
       link.applyPolicy()
       floor = Math.min(floor, link.floor)
