@@ -17,7 +17,7 @@ export interface ConsumerLinkHost extends IntakeHost {
   /** The stream that `start` speaks of, known or new. */
   streamFor(link: ConsumerLink, start: StreamStart): Stream
   opened(link: ConsumerLink): void
-  /** The connection of a link that was open has ended, or a link has ended for good. */
+  /** A connection has ended, or a link has ended for good. `wasOpen`: it was told to be open. */
   closed(link: ConsumerLink, wasOpen: boolean, reason: Error | undefined): void
   /** It has told its carrier to wait. */
   paused(link: ConsumerLink): void
@@ -44,6 +44,8 @@ export class ConsumerLink implements ConsumerPort {
   /** Which of the two the next message belongs to. */
   #current: Intake | undefined
   #start: StreamStart | undefined
+  /** Its host was told that it is open. */
+  #told = false
   #final: SourceLedger = NOTHING
 
   constructor(
@@ -79,19 +81,17 @@ export class ConsumerLink implements ConsumerPort {
       this.#current = this.#intake
       this.state = 'open'
       // The carrier has yet to say what is wanted.
-      host.platform.defer(() => {
-        if (this.#carrier === carrier) host.opened(this)
-      })
+      host.platform.defer(() => this.#opened(carrier))
     }
     if (line === undefined) return { prefixes, from: host.from }
     return { prefixes, from: { stream: line.name, run: line.run, next: line.wanted } }
   }
 
   started(start: StreamStart): void {
-    if (this.state !== 'starting' || this.#carrier === undefined) return
-    this.state = 'open'
-    this.#begin(this.#carrier, start)
-    this.host.opened(this)
+    const carrier = this.#carrier
+    if (this.state !== 'starting' || carrier === undefined) return
+    this.#begin(carrier, start)
+    this.#opened(carrier)
   }
 
   numbered(next: number, origin: 'line' | 'answer'): void {
@@ -123,7 +123,8 @@ export class ConsumerLink implements ConsumerPort {
   ): boolean {
     const intake = this.#current
     if (intake === undefined || intake.message(chunk, topicStart, topicEnd, dataStart, dataEnd, frames)) return true
-    this.host.paused(this)
+    // Somebody who was told of something may have closed the link meanwhile.
+    if (this.#current === intake) this.host.paused(this)
     return false
   }
 
@@ -190,10 +191,13 @@ export class ConsumerLink implements ConsumerPort {
   /** The producer has begun its numbers anew, under the old name. */
   #beginAnew(next: number): void {
     const { line } = this
-    if (this.#start === undefined || this.#carrier === undefined || line === undefined) return
+    const start = this.#start
+    const carrier = this.#carrier
+    if (start === undefined || carrier === undefined || line === undefined) return
     this.host.reset(this, line)
     this.#intake?.close()
-    this.#begin(this.#carrier, { ...this.#start, run: line.run + 1, next })
+    // Whoever was told may have closed the link.
+    if (this.#carrier === carrier) this.#begin(carrier, { ...start, run: line.run + 1, next })
   }
 
   /** Carries a stream from where the producer says. */
@@ -201,6 +205,8 @@ export class ConsumerLink implements ConsumerPort {
     const { host } = this
     const { next, allowance } = start
     const stream = host.streamFor(this, start)
+    // Whoever was told of the stream may have closed the link.
+    if (this.#carrier !== carrier) return
     const native = start.recovery !== undefined
     const acknowledgement =
       allowance === undefined
@@ -219,20 +225,29 @@ export class ConsumerLink implements ConsumerPort {
     this.#intake = intake
     this.#current = intake
     this.#answers = request && new Intake(host, stream.tally, { stream, next })
+    this.state = 'open'
     stream.join(intake)
+  }
+
+  #opened(carrier: ConsumerCarrier): void {
+    if (this.#carrier !== carrier || this.state !== 'open' || this.#told) return
+    this.#told = true
+    this.host.opened(this)
   }
 
   #detach(state: 'waiting' | 'closed', reason: Error | undefined): void {
     if (this.state === 'closed') return
-    const wasOpen = this.state === 'open'
+    const wasOpen = this.#told
     const intake = this.#intake
-    this.state = state
-    intake?.close()
     this.#final = this.ledger()
+    this.state = state
+    this.#told = false
     this.#intake = undefined
     this.#answers = undefined
     this.#current = undefined
     this.#carrier = undefined
-    if (wasOpen || state === 'closed') this.host.closed(this, wasOpen, reason)
+    // Other lines may go on without it now, of which listeners are told.
+    intake?.close()
+    this.host.closed(this, wasOpen, reason)
   }
 }

@@ -453,11 +453,17 @@ export class Consumer<T = Uint8Array>
   undecodable({ topic, source }: Arrival<never>, cause: unknown): void {
     const message = `a message of ${topic} cannot be decoded: ${cause instanceof Error ? cause.message : cause}`
     const stream = source.stream === undefined ? {} : { stream: source.stream }
-    this.fault({ code: 'UNDECODABLE', message, ...stream, cause })
+    // A loop is in the middle of taking.
+    this.platform.defer(() => this.fault({ code: 'UNDECODABLE', message, ...stream, cause }))
   }
 
   roomy(): void {
-    // Each goes on with what it kept, and may fill the inbox again: those that wait longest go first.
+    // In a turn of its own: a loop is in the middle of taking, and what comes now may make listeners take as well.
+    this.platform.defer(() => this.#resume())
+  }
+
+  /** Each goes on with what it kept, and may fill the inbox again: those that wait longest go first. */
+  #resume(): void {
     for (const link of [...this.#paused]) {
       if (this.#delivery.full) return
       this.#paused.delete(link)

@@ -117,7 +117,6 @@ export class Delivery<T> implements InboxHost {
       const arrival = inbox.shift()
       if (arrival === undefined) return undefined
       const isMessage = this.codec === undefined || this.#decode(this.codec, arrival)
-      // Everything is counted before producers send on and listeners look.
       if (isMessage) arrival.source.tally.delivered++
       if (full && !inbox.full) this.host.roomy()
       if (isMessage) return arrival as Arrival<unknown> as Arrival<T>

@@ -53,7 +53,8 @@ export class Loop<Item> implements AsyncIterableIterator<Item, undefined>, Wakea
       this.#finish()
       return Promise.reject(error)
     }
-    if (this.source.ended) return this.return()
+    // What was taken may have ended it from within: a codec is the application's.
+    if (this.source.ended || this.#state !== 'running') return this.return()
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }
 
