@@ -14,6 +14,8 @@ export interface ConsumerLinkHost extends IntakeHost {
   readonly from: StartFrom
   /** Messages are acknowledged by the application. */
   readonly manual: boolean
+  /** Whoever connects is cut off at once, since the inbox has been full and must not grow. */
+  readonly refusal: Error | undefined
   /** The stream that `start` speaks of, known or new. */
   streamFor(link: ConsumerLink, start: StreamStart): Stream
   opened(link: ConsumerLink): void
@@ -44,6 +46,8 @@ export class ConsumerLink implements ConsumerPort {
   /** Which of the two the next message belongs to. */
   #current: Intake | undefined
   #start: StreamStart | undefined
+  /** What comes until it is cut off is nobody's. */
+  #refused = false
   /** Its host was told that it is open. */
   #told = false
   #final: SourceLedger = NOTHING
@@ -76,7 +80,13 @@ export class ConsumerLink implements ConsumerPort {
     this.#carrier = carrier
     this.peer = peer
     this.state = 'starting'
-    if (peer.kind === 'foreign' && peer.numbers !== true) {
+    const { refusal } = host
+    if (refusal !== undefined) {
+      this.#refused = true
+      host.platform.defer(() => {
+        if (this.#carrier === carrier) this.cut(refusal)
+      })
+    } else if (peer.kind === 'foreign' && peer.numbers !== true) {
       this.#intake = new Intake(host, this.unsequenced, undefined)
       this.#current = this.#intake
       this.state = 'open'
@@ -89,7 +99,7 @@ export class ConsumerLink implements ConsumerPort {
 
   started(start: StreamStart): void {
     const carrier = this.#carrier
-    if (this.state !== 'starting' || carrier === undefined) return
+    if (this.state !== 'starting' || carrier === undefined || this.#refused) return
     this.#begin(carrier, start)
     this.#opened(carrier)
   }
@@ -242,6 +252,7 @@ export class ConsumerLink implements ConsumerPort {
     this.#final = this.ledger()
     this.state = state
     this.#told = false
+    this.#refused = false
     this.#intake = undefined
     this.#answers = undefined
     this.#current = undefined

@@ -356,6 +356,12 @@ export class Consumer<T = Uint8Array>
     return this.settings.acknowledge === 'manual'
   }
 
+  get refusal(): Error | undefined {
+    const { overflow } = this.settings
+    const refuses = overflow.policy === 'buffer' && overflow.then === 'disconnect' && this.#delivery.full
+    return refuses ? exhausted() : undefined
+  }
+
   streamFor(link: ConsumerLink, start: StreamStart): Stream {
     const { stream, isNew } = this.#streams.find(start, link.line)
     if (isNew) {
@@ -444,9 +450,7 @@ export class Consumer<T = Uint8Array>
   exhausted({ source }: Arrival<never>): void {
     // In a turn of its own: the carrier is in the middle of its bytes.
     this.platform.defer(() => {
-      for (const link of this.#links) {
-        if (link.feeds(source)) link.cut(new FanwireError('BUFFER_FULL', 'the inbox is at the limit of its buffer'))
-      }
+      for (const link of this.#links) if (link.feeds(source)) link.cut(exhausted())
     })
   }
 
@@ -470,4 +474,8 @@ export class Consumer<T = Uint8Array>
       link.resume()
     }
   }
+}
+
+function exhausted(): FanwireError {
+  return new FanwireError('BUFFER_FULL', 'the inbox is at the limit of its buffer')
 }
