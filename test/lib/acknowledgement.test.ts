@@ -155,7 +155,7 @@ t.test('never tells too much, and tells everything in time', async (t) => {
     fc.record({ do: fc.constant('turn' as const) }),
   )
   fc.assert(
-    fc.property(fc.boolean(), fc.array(step, { maxLength: 200 }), (manual, steps) => {
+    fc.property(fc.boolean(), fc.array(step, { maxLength: 200, size: 'max' }), (manual, steps) => {
       const { platform, told, acknowledgement, settle } = scene(manual)
       const sizes: number[] = []
       const open: number[] = []
