@@ -16,6 +16,8 @@ import { type Topic, Topics } from './topics.js'
 import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
 import { FilteredView, POSITION_BYTES, type View, WholeView } from './view.js'
 
+/** What may wait for links of which each takes a part. */
+const FILTERED_BYTES = 4 * SLAB_BYTES
 /** Consumers remembered for having been cut off. */
 const MOST_ON_PROBATION = 1024
 
@@ -96,9 +98,12 @@ export class Fanout implements LogPort {
     return this.platform.now()
   }
 
-  /** Bytes that wait to be offered to the links. */
-  get unflushed(): number {
-    return this.log.bytes - this.#flushedBytes
+  /**
+   * So much waits to be offered that it should leave in the middle of a turn. Links that take everything get a slab of it
+   * in one write; those that take a part of it would get many small ones.
+   */
+  get due(): boolean {
+    return this.log.bytes - this.#flushedBytes >= (this.#whole.links.size > 0 ? SLAB_BYTES : FILTERED_BYTES)
   }
 
   /** There is memory for one more slab. */

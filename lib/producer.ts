@@ -13,7 +13,6 @@ import { badOption } from './options.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 import type { ProducerLink } from './producer-link.js'
-import { SLAB_BYTES } from './slab.js'
 import type { Topic } from './topics.js'
 import type { Fault, ProducerEnd, StoreEnd, Traits } from './transport.js'
 import { until } from './until.js'
@@ -381,7 +380,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     const fanouts = this.#fanouts
     for (let i = 0; i < fanouts.length; i++) {
       const fanout = fanouts[i] as Fanout
-      if (fanout.unflushed < SLAB_BYTES) continue
+      if (!fanout.due) continue
       fanout.flush()
       return this.platform.breathe()
     }
