@@ -90,7 +90,7 @@ export class SlabPool {
     return bytes === SLAB_BYTES && this.#spare !== undefined ? 0 : bytes + Math.max(64, bytes >> 6) * INDEX_BYTES
   }
 
-  /** A slab with room for a message of `size` bytes. One above a quarter of a slab gets a slab of its own. */
+  /** A slab with room for a message of `size` bytes. One above half of a slab gets a slab of its own. */
   take(size: number): Slab {
     const bytes = this.#sizeFor(size)
     if (bytes === SLAB_BYTES) return this.takeWhole()
@@ -112,7 +112,7 @@ export class SlabPool {
   }
 
   #sizeFor(size: number): number {
-    if (size > SLAB_BYTES >> 2) return size
+    if (size > SLAB_BYTES >> 1) return size
     if (!this.#grown && size <= SMALL_SLAB_BYTES) return SMALL_SLAB_BYTES
     return SLAB_BYTES
   }

@@ -36,7 +36,9 @@ export interface DecoderOptions {
 const COMMAND_MAX = 65_536
 /** Empty frames count for nothing in the size of a message, so their number has its own limit. */
 const FRAMES_MAX = 10_000
-/** A straddling message gets this much at once, and then never more than twice what has arrived of it. */
+/** A straddling message gets its whole memory at once up to this size: larger ones would cost too much if they never come. */
+const WHOLE_MAX = 128 * 1024
+/** A larger one gets this much at once, and then never more than twice what has arrived of it. */
 const CARRY_MIN = 4_096
 const SKIP_BODY = SKIP_SIZE - 2
 
@@ -201,7 +203,8 @@ export class Decoder {
   #keep(chunk: Uint8Array, from: number, to: number): void {
     const carried = this.#carried + to - from
     if (carried > this.#carry.length) {
-      const larger = this.#allocate(Math.max(carried, Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))))
+      const grown = this.#needed <= WHOLE_MAX ? this.#needed : Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))
+      const larger = this.#allocate(Math.max(carried, grown))
       larger.set(this.#carry.subarray(0, this.#carried))
       this.#carry = larger
     }
