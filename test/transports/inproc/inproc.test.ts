@@ -280,6 +280,47 @@ t.test('what a producer sends to a new link, the moment it hears of it, arrives 
   await Promise.all([producer.close({ drainMs: 0 }), consumer.close()])
 })
 
+t.test('a consumer that acknowledges at once takes nothing from those who are offered it after', async (t) => {
+  const stage = new Stage()
+  const producer = await stage.produce('inproc://quick', { unacknowledgedBytes: 1_024 })
+  const consumers = [await stage.consume('inproc://quick'), await stage.consume('inproc://quick')]
+  stage.platform.turn()
+  producer.send('a', new Uint8Array(1_000))
+  stage.platform.turn()
+  t.match(producer.stats().links, [
+    { handed: 1, acknowledged: 1, dropped: { evicted: 0 } },
+    { handed: 1, acknowledged: 1, dropped: { evicted: 0 } },
+  ])
+  await Promise.all([producer.close({ drainMs: 0 }), ...consumers.map((consumer) => consumer.close())])
+})
+
+t.test('what may be open is enough to go on with, without waiting for the clock', async (t) => {
+  const stage = new Stage()
+  const producer = await stage.produce('inproc://open', { unacknowledgedBytes: 16_384 })
+  const consumer = await stage.consume('inproc://open')
+  const filtered = await stage.consume('inproc://open', { topics: ['a'] })
+  stage.platform.turn()
+  for (let i = 0; i < 1_000; i++) producer.send(i % 2 === 0 ? 'a' : 'b', new Uint8Array(1_000))
+  stage.platform.turn()
+  t.match(producer.stats().links, [
+    { handed: 1_000, waiting: 0 },
+    { handed: 500, waiting: 0 },
+  ])
+  await Promise.all([producer.close({ drainMs: 0 }), consumer.close(), filtered.close()])
+})
+
+t.test('a message above what may be open goes alone, also where it is gathered', async (t) => {
+  const stage = new Stage()
+  const producer = await stage.produce('inproc://alone', { unacknowledgedBytes: 1_024 })
+  const consumer = await stage.consume('inproc://alone', { topics: ['a'] })
+  stage.platform.turn()
+  for (let i = 0; i < 10; i++) producer.send(i % 2 === 0 ? 'a' : 'b', new Uint8Array(1_500))
+  stage.platform.turn()
+  stage.platform.advance(200)
+  t.match(producer.stats().links, [{ handed: 5, waiting: 0, acknowledged: 5 }])
+  await Promise.all([producer.close({ drainMs: 0 }), consumer.close()])
+})
+
 t.test('a message above the consumer’s limit costs it the link, is its own fault, and becomes a gap', async (t) => {
   const stage = new Stage()
   const producer = await stage.produce('inproc://long')
