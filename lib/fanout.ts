@@ -262,6 +262,7 @@ export class Fanout implements LogPort {
       }
       this.#leave(link)
       link.cursor.release()
+      link.beginLedger()
     }
     let start = this.#startOf(link, from)
     const view = this.#viewFor(link.prefixes)

@@ -229,7 +229,7 @@ export class ProducerLink implements ProducerPort {
     // A ledger is per connection: what still waits is considered anew.
     this.cursor?.rebase()
     this.outstanding = new Outstanding(false)
-    this.#clearDropped()
+    this.beginLedger()
   }
 
   end(reason: Error | undefined): void {
@@ -405,7 +405,8 @@ export class ProducerLink implements ProducerPort {
     return waiting > messages || (waiting > 0 && cursor.waitingBytes > bytes)
   }
 
-  #clearDropped(): void {
+  /** What was dropped belongs to the ledger of before. */
+  beginLedger(): void {
     for (const reason of Object.keys(this.#dropped) as DropReason[]) this.#dropped[reason] = 0
   }
 
