@@ -71,7 +71,7 @@ export class Fanout implements LogPort {
   /** The number up to which all links were offered everything: a link may call back while others still wait for that. */
   #offered: number
   #flushing = false
-  #flushedBytes = 0
+  #restedBytes = 0
   #watch: Timer | undefined
   #watchAt = Infinity
   readonly #probation = new Set<string>()
@@ -99,11 +99,17 @@ export class Fanout implements LogPort {
   }
 
   /**
-   * So much waits to be offered that it should leave in the middle of a turn. Links that take everything get a slab of it
-   * in one write; those that take a part of it would get many small ones.
+   * So much was published since the turn began, or since everybody else last had a turn, that it should leave in the
+   * middle of the turn. Links that take everything get a slab of it in one write; those that take a part of it would get
+   * many small ones.
    */
   get due(): boolean {
-    return this.log.bytes - this.#flushedBytes >= (this.#whole.links.size > 0 ? SLAB_BYTES : FILTERED_BYTES)
+    return this.log.bytes - this.#restedBytes >= (this.#whole.links.size > 0 ? SLAB_BYTES : FILTERED_BYTES)
+  }
+
+  /** Everybody else has a turn now. */
+  rest(): void {
+    this.#restedBytes = this.log.bytes
   }
 
   /** There is memory for one more slab. */
@@ -174,7 +180,6 @@ export class Fanout implements LogPort {
     if (log.next === this.#flushed) return
     this.flushedAt = this.platform.now()
     this.#flushed = log.next
-    this.#flushedBytes = log.bytes
     const isOutermost = !this.#flushing
     this.#flushing = true
     for (const link of this.#whole.links) this.#offer(link)

@@ -134,7 +134,10 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   readonly #checks = new Set<() => void>()
   readonly #flush = (): void => {
     this.#scheduled = false
-    for (const fanout of this.#fanouts) fanout.flush()
+    for (const fanout of this.#fanouts) {
+      fanout.flush()
+      fanout.rest()
+    }
   }
 
   constructor(
@@ -382,6 +385,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
       const fanout = fanouts[i] as Fanout
       if (!fanout.due) continue
       fanout.flush()
+      fanout.rest()
       return this.platform.breathe()
     }
     return SENT
