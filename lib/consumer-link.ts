@@ -14,6 +14,8 @@ export interface ConsumerLinkHost extends IntakeHost {
   readonly from: StartFrom
   /** Messages are acknowledged by the application. */
   readonly manual: boolean
+  /** There is no room in the inbox. */
+  readonly full: boolean
   /** Whoever connects is cut off at once, since the inbox has been full and must not grow. */
   readonly refusal: Error | undefined
   /** The stream that `start` speaks of, known or new. */
@@ -45,6 +47,10 @@ export class ConsumerLink implements ConsumerPort {
   #answers: Intake | undefined
   /** Which of the two the next message belongs to. */
   #current: Intake | undefined
+  /** The connection began while the inbox was full: then {@link #current} is left open until there is room. */
+  #knocks = false
+  /** The message that came nevertheless, before its carrier could be told to wait. */
+  #first: Parameters<ConsumerPort['message']> | undefined
   #start: StreamStart | undefined
   /** What comes until it is cut off is nobody's. */
   #refused = false
@@ -87,9 +93,7 @@ export class ConsumerLink implements ConsumerPort {
         if (this.#carrier === carrier) this.cut(refusal)
       })
     } else if (peer.kind === 'foreign' && peer.numbers !== true) {
-      this.#intake = new Intake(host, this.unsequenced, undefined)
-      this.#current = this.#intake
-      this.state = 'open'
+      this.#enter(new Intake(host, this.unsequenced, undefined))
       // The carrier has yet to say what is wanted.
       host.platform.defer(() => this.#opened(carrier))
     }
@@ -132,7 +136,8 @@ export class ConsumerLink implements ConsumerPort {
     frames?: readonly Uint8Array[],
   ): boolean {
     const intake = this.#current
-    if (intake === undefined || intake.message(chunk, topicStart, topicEnd, dataStart, dataEnd, frames)) return true
+    if (intake === undefined) return this.#knock(chunk, topicStart, topicEnd, dataStart, dataEnd, frames)
+    if (intake.message(chunk, topicStart, topicEnd, dataStart, dataEnd, frames)) return true
     // Somebody who was told of something may have closed the link meanwhile.
     if (this.#current === intake) this.host.paused(this)
     return false
@@ -158,7 +163,9 @@ export class ConsumerLink implements ConsumerPort {
   // What the core does with it.
 
   resume(): void {
-    this.#carrier?.resume()
+    const first = this.#first
+    this.#first = undefined
+    if (first === undefined || this.message(...first)) this.#carrier?.resume()
   }
 
   subscribe(prefix: Uint8Array): void {
@@ -232,11 +239,29 @@ export class ConsumerLink implements ConsumerPort {
     const intake = new Intake(host, stream.tally, { stream, next, acknowledgement, native, request })
     this.#start = start
     this.line = stream
-    this.#intake = intake
-    this.#current = intake
     this.#answers = request && new Intake(host, stream.tally, { stream, next })
-    this.state = 'open'
+    this.#enter(intake)
     stream.join(intake)
+  }
+
+  #enter(intake: Intake): void {
+    this.state = 'open'
+    this.#intake = intake
+    this.#knocks = this.host.full
+    this.#current = this.#knocks ? undefined : intake
+  }
+
+  /** Every connection brings a message before it can be told to wait: those of a link that comes and goes add up. */
+  #knock(...message: Parameters<ConsumerPort['message']>): boolean {
+    if (!this.#knocks) return true
+    if (this.host.full) {
+      this.#first = message
+      this.host.paused(this)
+      return false
+    }
+    this.#knocks = false
+    this.#current = this.#intake
+    return this.message(...message)
   }
 
   #opened(carrier: ConsumerCarrier): void {
@@ -256,6 +281,8 @@ export class ConsumerLink implements ConsumerPort {
     this.#intake = undefined
     this.#answers = undefined
     this.#current = undefined
+    this.#knocks = false
+    this.#first = undefined
     this.#carrier = undefined
     // Other lines may go on without it now, of which listeners are told.
     intake?.close()

@@ -133,7 +133,7 @@ export class Audit {
     }
   }
 
-  #checkStreams({ streams, inbox }: ConsumerStats): void {
+  #checkStreams({ streams, inbox, links }: ConsumerStats): void {
     const { lines: way, overflow } = this.of.settings
     const numbered = this.of.lines.filter(({ connected, kind }) => connected && kind === 'fanwire')
     const lines = numbered.filter(({ remote }) => this.of.consumer.links.find((link) => link.remote === remote)?.stream)
@@ -143,7 +143,10 @@ export class Audit {
     for (const { stream, run, next, missing } of live) {
       const carriers = lines.filter((line) => line.stream.name === stream && line.stream.run === run)
       if (carriers.length === 0) throw new Error(`nobody carries ${stream} ${run}`)
-      const passed = carriers.every(({ position }) => position >= next)
+      const passed = carriers.every((line) => {
+        const received = links.find(({ remote }) => remote === line.remote)?.received
+        return line.position - (waitsOutside(line, received) ? 1 : 0) >= next
+      })
       if (passed && way === 'arbitrate' && missing > 0) throw new Error(`${missing} missing that all have passed`)
     }
     const held = streams.reduce((sum, { inboxWaiting }) => sum + inboxWaiting, 0) - inbox.messages
@@ -174,12 +177,13 @@ export class Audit {
     if (link?.state === 'starting' && this.of.settings.overflow.policy === 'buffer') return
     if (link?.state !== 'open') throw new Error(`${line.remote} is ${link?.state}`)
     const { sizes, filtered, declared, acknowledged } = line
-    if (link.received !== sizes.length) throw new Error(`${link.received} of ${sizes.length} received`)
+    const waits = waitsOutside(line, link.received)
+    if (link.received !== sizes.length && !waits) throw new Error(`${link.received} of ${sizes.length} received`)
     if (link.filtered !== filtered || link.declared !== declared) throw new Error('SKIPs are not counted right')
     if (line.kind === 'foreign') return
     if (link.acknowledged !== acknowledged) throw new Error(`${link.acknowledged} of ${acknowledged} acknowledged`)
     if (this.of.settings.acknowledge === 'manual') return
-    const open = sizes.slice(acknowledged).reduce((total, size) => total + size, 0)
+    const open = waits ? 0 : sizes.slice(acknowledged).reduce((total, size) => total + size, 0)
     if (open >= line.allowance / 4) throw new Error(`${open} bytes are not acknowledged`)
   }
 
@@ -190,6 +194,11 @@ export class Audit {
       if ((acknowledgedBy(message) ?? 0) > message.place) throw new Error(`${message.number} is not acknowledged`)
     }
   }
+}
+
+/** The first message of a connection is not in the inbox yet when that was full already. */
+function waitsOutside({ paused, sizes }: FakeLine, received: number | undefined): boolean {
+  return paused && sizes.length === 1 && received === 0
 }
 
 function acknowledgedBy(message: Arrival<Told>): number | undefined {
