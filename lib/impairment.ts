@@ -74,6 +74,13 @@ export interface ImpairmentCounts {
   readonly waiting: number
 }
 
+interface Waiting<T> {
+  readonly datagram: T
+  readonly index: number
+  /** When it goes on, at the latest. */
+  readonly at: number
+}
+
 export const LOST: Fate = Object.freeze([])
 export const UNHARMED: Fate = Object.freeze([Object.freeze({ delayMs: 0, overtakenBy: 0 })])
 
@@ -161,22 +168,27 @@ export class Impairer<T> {
   #duplicated = 0
   #reordered = 0
   #passed = 0
-  /** In order, each no earlier than the one before it. */
-  readonly #line: { readonly datagram: T; readonly at: number }[] = []
+  #closed = false
+  /** In order, each no earlier than the one before it; those before `#head` have gone. */
+  #line: Waiting<T>[] = []
+  #head = 0
   /** Those that let others go first. */
-  #aside: { readonly datagram: T; readonly at: number; left: number }[] = []
+  #aside: (Waiting<T> & { left: number })[] = []
   #timer: Timer | undefined
   #timerAt = Number.POSITIVE_INFINITY
+  readonly #impairment: Impairment
   readonly #opened: number
   readonly #patienceMs: number
 
+  /** @throws {FanwireError} `BAD_OPTION` */
   constructor(
-    private readonly impairment: Impairment,
+    impairment: ImpairmentOptions | string | Impairment,
     private readonly platform: Pick<Platform, 'now' | 'timer'>,
     private readonly pass: (datagram: T) => void,
   ) {
+    this.#impairment = checkImpairment(impairment)
     this.#opened = platform.now()
-    this.#patienceMs = typeof impairment === 'function' ? PATIENCE_MS : impairment.reorderMs
+    this.#patienceMs = typeof this.#impairment === 'function' ? PATIENCE_MS : this.#impairment.reorderMs
   }
 
   get counts(): ImpairmentCounts {
@@ -187,14 +199,16 @@ export class Impairer<T> {
       duplicated: this.#duplicated,
       reordered: this.#reordered,
       passed: this.#passed,
-      waiting: this.#line.length + this.#aside.length,
+      waiting: this.#waiting,
     }
   }
 
+  /** After {@link close} nothing is taken any more. */
   push(datagram: T): void {
+    if (this.#closed) return
     const now = this.platform.now()
     const index = this.#offered++
-    const { impairment } = this
+    const impairment = this.#impairment
     if (typeof impairment !== 'function' && isSilent(impairment, now - this.#opened)) {
       this.#silenced++
       return
@@ -205,32 +219,42 @@ export class Impairer<T> {
     for (const { delayMs, overtakenBy } of fate) {
       if (overtakenBy > 0) {
         this.#reordered++
-        this.#aside.push({ datagram, at: now + delayMs + this.#patienceMs, left: overtakenBy })
+        this.#aside.push({ datagram, index, at: now + delayMs + this.#patienceMs, left: overtakenBy })
       } else {
-        this.#line.push({ datagram, at: Math.max(now + delayMs, this.#line.at(-1)?.at ?? now) })
+        this.#line.push({ datagram, index, at: Math.max(now + delayMs, this.#line.at(-1)?.at ?? now) })
       }
     }
     this.#release(now)
   }
 
-  /** Drops what waits. Nothing is passed on after this. */
+  /** Loses what waits. Nothing is passed on after this. */
   close(): void {
-    this.#lost += this.#line.length + this.#aside.length
-    this.#line.length = 0
+    if (this.#closed) return
+    this.#closed = true
+    this.#lost += this.#waiting
+    this.#line = []
+    this.#head = 0
     this.#aside = []
     this.#timer?.cancel()
-    this.#timer = undefined
+  }
+
+  get #waiting(): number {
+    return this.#line.length - this.#head + this.#aside.length
   }
 
   #release(now: number): void {
-    while (this.#line.length > 0 && (this.#line[0] as { at: number }).at <= now) {
-      const { datagram } = this.#line.shift() as { datagram: T }
-      this.#go(datagram)
-      for (const one of this.#aside) one.left--
+    for (let first = this.#line[this.#head]; first !== undefined && first.at <= now; first = this.#line[this.#head]) {
+      this.#head++
+      this.#go(first.datagram)
+      for (const one of this.#aside) if (one.index < first.index) one.left--
       this.#releaseAside(({ left }) => left <= 0)
     }
     this.#releaseAside(({ at }) => at <= now)
-    this.#arm(now)
+    if (this.#head * 2 >= this.#line.length) {
+      this.#line = this.#line.slice(this.#head)
+      this.#head = 0
+    }
+    if (!this.#closed) this.#arm(now)
   }
 
   #releaseAside(isDue: (one: { readonly at: number; readonly left: number }) => boolean): void {
@@ -242,12 +266,16 @@ export class Impairer<T> {
   }
 
   #go(datagram: T): void {
+    if (this.#closed) {
+      this.#lost++
+      return
+    }
     this.#passed++
     this.pass(datagram)
   }
 
   #arm(now: number): void {
-    let at = this.#line[0]?.at ?? Number.POSITIVE_INFINITY
+    let at = this.#line[this.#head]?.at ?? Number.POSITIVE_INFINITY
     for (const one of this.#aside) at = Math.min(at, one.at)
     if (this.#timer !== undefined && this.#timerAt <= at) return
     this.#timer?.cancel()

@@ -10,6 +10,7 @@ import {
   number,
   type OptionTable,
   oneOf,
+  rate,
   signal,
   text,
 } from '../../lib/options.js'
@@ -23,6 +24,7 @@ const table = {
   password: text(/^.{8,}$/, 'text of at least 8 characters', { secret: true }),
   size: bytes(1, 2 ** 30, 1024),
   waitMs: duration(0, 60_000, 5_000),
+  speed: rate(1_000, 1e9),
   topicOf: callback<(data: Uint8Array) => string>(),
   signal: signal(),
   limit: group({ messages: integer(1, 1_000_000, 10_000), bytes: bytes(1, 1024) }),
@@ -48,6 +50,7 @@ t.test('completes what is not given', async (t) => {
     password: undefined,
     size: 1024,
     waitMs: 5_000,
+    speed: undefined,
     topicOf: undefined,
     signal: undefined,
     limit: { messages: 10_000, bytes: undefined },
@@ -77,6 +80,12 @@ t.test('reads a query with its units', async (t) => {
   t.match(check(undefined, { deep: 'false', size: '512', waitMs: '250' }), { deep: false, size: 512, waitMs: 250 })
 })
 
+t.test('takes a rate as text wherever it stands', async (t) => {
+  t.match(check({ speed: '50MB/s' }), { speed: 50_000_000 })
+  t.match(check(undefined, { speed: '8kbit/s' }), { speed: 1_000 })
+  t.match(check({ speed: 2_500.5 }), { speed: 2_500.5 })
+})
+
 t.test('names option, rule and value of what it refuses', async (t) => {
   refuses(t, { retries: 11 }, 'retries must be an integer from 0 to 10, got 11')
   refuses(t, { retries: 1.5 }, 'retries must be an integer from 0 to 10, got 1.5')
@@ -98,6 +107,10 @@ t.test('names option, rule and value of what it refuses', async (t) => {
     { waitMs: Number.POSITIVE_INFINITY },
     'waitMs must be a number from 0 to 60000 (milliseconds), got Infinity',
   )
+  const speed = "speed must be a number from 1000 to 1000000000 (bytes per second) or text such as '50MB/s', got"
+  refuses(t, { speed: 10 }, `${speed} 10`)
+  refuses(t, { speed: '9GB/s' }, `${speed} 9000000000`)
+  refuses(t, { speed: 'fast' }, `${speed} 'fast'`)
   refuses(t, { topicOf: 'a' }, "topicOf must be a function, got 'a'")
   refuses(t, { signal: {} }, 'signal must be an AbortSignal, got an object')
   refuses(t, { limit: { messages: 0 } }, 'limit.messages must be an integer from 1 to 1000000, got 0')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { formatDuration, formatSize, readDuration, readNumber, readSize } from '../../lib/units.js'
+import { formatDuration, formatSize, readDuration, readNumber, readRate, readSize } from '../../lib/units.js'
 
 t.test('reads numbers, sizes and durations', async (t) => {
   const cases: readonly [read: (text: string) => number | undefined, text: string, value: number | undefined][] = [
@@ -35,6 +35,18 @@ t.test('reads numbers, sizes and durations', async (t) => {
     [readDuration, '5 s', undefined],
     [readDuration, '1..5s', undefined],
     [readDuration, '5S', undefined],
+    [readRate, '50MB/s', 50_000_000],
+    [readRate, '1MiB/s', 1_048_576],
+    [readRate, '1Gbit/s', 125_000_000],
+    [readRate, '400Mbit/s', 50_000_000],
+    [readRate, '9600bit/s', 1_200],
+    [readRate, '500/s', 500],
+    [readRate, '1_000', 1_000],
+    [readRate, '50MB', undefined],
+    [readRate, '1Gbit', undefined],
+    [readRate, 'Gbit/s', undefined],
+    [readRate, '5/s/s', undefined],
+    [readRate, '/s', undefined],
   ]
   for (const [read, text, value] of cases) t.equal(read(text), value, `${read.name} '${text}'`)
 })

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIP, SocketAddress } from 'node:net'
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { badOption } from '../../lib/options.js'
 
@@ -26,10 +26,11 @@ export interface Interface {
  */
 export function findInterface(named: string, family: Family): Interface | undefined {
   const all = Object.entries(networkInterfaces())
+  const wanted = plainAddress(named)
   for (const [name, infos = []] of all) {
-    if (name !== named && !infos.some(({ address }) => isSameAddress(address, named))) continue
+    if (name !== named && !infos.some(({ address }) => address === wanted)) continue
     const own = infos.filter((info) => info.family === `IPv${family}`)
-    const info = own.find(({ address }) => isSameAddress(address, named)) ?? own[0]
+    const info = own.find(({ address }) => address === wanted) ?? own[0]
     if (info !== undefined) return describe(name, info)
     throw badOption(`interface ${named} has no IPv${family} address, which the group needs; ${listed(all)}`)
   }
@@ -40,6 +41,13 @@ export function findInterface(named: string, family: Family): Interface | undefi
 /** For the message about an interface that was not named at all. */
 export function listInterfaces(): string {
   return listed(Object.entries(networkInterfaces()))
+}
+
+/** An IP address in the one spelling that the system has for it, without a zone; undefined for any other text. */
+export function plainAddress(text: string): string | undefined {
+  const family = isIP(text)
+  if (family === 0) return undefined
+  return new SocketAddress({ address: text.replace(/%.*$/, ''), family: `ipv${family as Family}` }).address
 }
 
 function describe(name: string, info: NetworkInterfaceInfo): Interface {
@@ -57,12 +65,8 @@ function describe(name: string, info: NetworkInterfaceInfo): Interface {
 
 /** Interfaces that are not up have no place in Node's list; Linux knows them nevertheless. */
 function existsDown(named: string): boolean {
-  const isName = /^[\w.:@-]+$/.test(named) && !isIPv4(named) && !isIPv6(named) && !/^\.+$/.test(named)
+  const isName = /^[\w.:@-]+$/.test(named) && isIP(named) === 0 && !/^\.+$/.test(named)
   return isName && process.platform === 'linux' && existsSync(`/sys/class/net/${named}`)
-}
-
-function isSameAddress(address: string, named: string): boolean {
-  return address === named.toLowerCase().replace(/%.*$/, '')
 }
 
 function listed(all: readonly (readonly [name: string, infos: NetworkInterfaceInfo[] | undefined])[]): string {

@@ -16,6 +16,12 @@ export interface Wanted {
   readonly url: string
 }
 
+/** What joins and leaves groups. */
+export type GroupSocket = Pick<
+  Socket,
+  'addMembership' | 'dropMembership' | 'addSourceSpecificMembership' | 'dropSourceSpecificMembership'
+>
+
 /** Keeps a socket in its group: joins, and tries again for as long as the interface is not up. */
 export class Membership {
   #joined: string | undefined
@@ -26,7 +32,7 @@ export class Membership {
   #closed = false
 
   constructor(
-    private readonly socket: Socket,
+    private readonly socket: GroupSocket,
     private readonly wanted: Wanted,
     private readonly context: SocketContext,
   ) {}

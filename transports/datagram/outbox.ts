@@ -1,5 +1,4 @@
 import type { Socket } from 'node:dgram'
-import { FanwireError } from '../../lib/errors.js'
 import type { Timer } from '../../lib/platform.js'
 import type { TokenBucket } from '../../lib/token-bucket.js'
 import type { Fault } from '../../lib/transport.js'
@@ -72,11 +71,16 @@ export class Outbox {
     }
   }
 
-  send(header: Uint8Array, run: Uint8Array, to?: Destination): 'taken' | 'busy' {
-    if (this.#closed) return 'busy'
+  /** Both stay untouched until this one has left. Nothing is sent after {@link close}. */
+  send(header: Uint8Array, run: Uint8Array, to?: Destination): void {
+    if (this.#closed) return
     const size = header.length + run.length
     if (size > this.maxBytes) {
-      this.#refuse(tooLong(size, this.maxBytes, this.remote))
+      this.#failed++
+      this.#notices.add('TOO_LONG', () => {
+        const message = `a datagram of ${size} bytes to ${this.remote} exceeds the ${this.maxBytes} that one can have`
+        return { code: 'TOO_LONG', message, remote: this.remote }
+      })
     } else if (this.#held.length > 0 || (this.pace?.waitMs ?? 0) > 0) {
       this.#held.push({ header, run, to })
       this.#heldBytes += size
@@ -84,12 +88,11 @@ export class Outbox {
     } else {
       this.#transmit(header, run, to)
     }
-    return this.owe()
   }
 
   /** What to answer to whoever has just sent: `'busy'` is a promise to call `drained`. */
   owe(): 'taken' | 'busy' {
-    if (!this.busy) return 'taken'
+    if (!this.#closed && !this.busy) return 'taken'
     this.#owes = true
     return 'busy'
   }
@@ -112,7 +115,8 @@ export class Outbox {
   // Node keeps quiet about a datagram that the system has refused.
   readonly #settled = (error: Error | null, bytes: number): void => {
     if (error) {
-      this.#refuse(error)
+      this.#failed++
+      if (!this.#closed) this.trouble(error)
     } else {
       this.#sent++
       this.#sentBytes += bytes
@@ -149,14 +153,8 @@ export class Outbox {
     this.#timer.ref()
   }
 
-  #refuse(error: NodeJS.ErrnoException): void {
-    this.#failed++
-    if (!this.#closed) this.trouble(error)
-  }
-
   #fault(error: NodeJS.ErrnoException): Fault {
     const { remote } = this
-    if (error instanceof FanwireError) return { code: error.code, message: error.message, remote }
     if (error.code === 'EMSGSIZE') {
       const message = `a datagram to ${remote} is larger than the network takes: ${error.message}; send smaller ones`
       return { code: 'TOO_LONG', message, remote, cause: error }
@@ -164,8 +162,4 @@ export class Outbox {
     const why = error.code === 'ECONNREFUSED' ? 'nobody has that port open' : error.message
     return { code: 'SEND_FAILED', message: `a datagram to ${remote} got lost at once: ${why}`, remote, cause: error }
   }
-}
-
-function tooLong(size: number, most: number, remote: string): FanwireError {
-  return new FanwireError('TOO_LONG', `a datagram of ${size} bytes to ${remote} exceeds the ${most} that one can have`)
 }

@@ -4,7 +4,7 @@ import { type Address, formatHostPort } from '../../lib/address.js'
 import { Impairer, type Impairment, type ImpairmentCounts } from '../../lib/impairment.js'
 import { badOption } from '../../lib/options.js'
 import { askForBuffer, bind, boundUrl, closed, makeSocket, resolveHost, type SocketContext } from './bind.js'
-import { checkGroup, isGroup, zoned } from './group.js'
+import { checkGroup, isMulticast, zoned } from './group.js'
 import { type Handle, handleOf } from './handle.js'
 import { type Family, findInterface } from './interfaces.js'
 import { KernelDrops } from './kernel-drops.js'
@@ -38,6 +38,8 @@ export interface ReceiverCounts {
   readonly kernelDrops: number | undefined
   readonly impairment: ImpairmentCounts | undefined
 }
+
+const NOTHING = new Uint8Array(0)
 
 interface Arrival {
   readonly bytes: Uint8Array
@@ -95,8 +97,7 @@ export class Receiver {
     onDatagram: OnDatagram,
   ): Promise<Receiver> {
     context.signal?.throwIfAborted()
-    const host = address.host as string
-    const bound = isGroup(host) ? await bindToGroup(address, setup) : await bindToHost(address, setup)
+    const bound = isMulticast(address) ? await bindToGroup(address, setup) : await bindToHost(address, setup)
     const { socket, family, membership } = bound
     try {
       context.signal?.throwIfAborted()
@@ -148,12 +149,14 @@ export class Receiver {
   }
 
   /**
-   * Sends a datagram from this socket's own address and port: `header` and `run` together. Both stay untouched until it
-   * has left, which `'taken'` says; a request server that is told `'busy'` had better drop the request.
+   * Sends `header` and `run` as one datagram from this socket's own address and port; both may be used again at once.
+   * `'full'`: an earlier one still waits for the system, and this one was not sent.
    */
-  reply(to: Remote, header: Uint8Array, run: Uint8Array): 'taken' | 'busy' {
+  reply(to: Remote, header: Uint8Array, run: Uint8Array): 'sent' | 'full' {
+    if (this.#closed || this.#outbox.busy) return 'full'
     const mapped = this.family === 6 && isIPv4(to.address) ? { ...to, address: `::ffff:${to.address}` } : to
-    return this.#outbox.send(header, run, mapped)
+    this.#outbox.send(NOTHING, Buffer.concat([header, run]), mapped)
+    return 'sent'
   }
 
   /** Stops giving datagrams out, at once. What comes meanwhile waits in the receive buffer, and then the system drops. */
@@ -193,13 +196,14 @@ export class Receiver {
 
   #arrived(bytes: Uint8Array, info: RemoteInfo): void {
     // The system filters by source only for the interface that was joined on; what others joined on another leaks in.
-    if (this.setup.source !== undefined && info.address !== this.setup.source) {
+    if (this.setup.source !== undefined && info.address.replace(/%.*$/, '') !== this.setup.source) {
       this.#foreign++
       return
     }
     this.#received++
     this.#receivedBytes += bytes.length
-    const remote = info.address.startsWith('::ffff:') ? { ...info, address: info.address.slice(7) } : info
+    const remote =
+      this.family === 6 && info.address.startsWith('::ffff:') ? { ...info, address: info.address.slice(7) } : info
     if (this.#impairer === undefined) this.#give(bytes, remote)
     else this.#impairer.push({ bytes, remote })
   }

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:dgram'
 import { isIP } from 'node:net'
-import { type Address, formatHostPort } from '../../lib/address.js'
+import { type Address, checkDialable, formatHostPort } from '../../lib/address.js'
 import { FanwireError } from '../../lib/errors.js'
 import { Impairer, type Impairment, type ImpairmentCounts } from '../../lib/impairment.js'
 import { badOption } from '../../lib/options.js'
 import { TokenBucket } from '../../lib/token-bucket.js'
 import { askForBuffer, bind, closed, connect, makeSocket, resolveHost, type SocketContext } from './bind.js'
-import { checkGroup, isGroup, zoned } from './group.js'
+import { checkGroup, isMulticast, zoned } from './group.js'
 import { findInterface } from './interfaces.js'
 import { Outbox, type OutboxCounts } from './outbox.js'
 import { mostBytes, type OnDatagram } from './receiver.js'
@@ -80,8 +80,9 @@ export class Sender {
    */
   static async open(address: Address, setup: SenderSetup, context: SocketContext, hooks: SenderHooks): Promise<Sender> {
     context.signal?.throwIfAborted()
-    const { host, url } = address
-    const socket = isGroup(host as string) ? await connectToGroup(address, setup) : await connectToHost(address, setup)
+    checkDialable(address)
+    const { url } = address
+    const socket = isMulticast(address) ? await connectToGroup(address, setup) : await connectToHost(address, setup)
     try {
       context.signal?.throwIfAborted()
       if (setup.sendBufferBytes !== undefined) askForBuffer(socket, 'send', setup.sendBufferBytes, url, context)
@@ -118,12 +119,13 @@ export class Sender {
 
   /**
    * Sends one datagram: `header` and `run`, one after the other. `'taken'`: both may be used again. `'busy'`: it will go,
-   * in its turn, and both stay untouched until `drained` is called. Who sends on meanwhile makes the queue longer.
+   * in its turn, and both stay untouched until `drained` is called. Who sends on meanwhile makes the queue longer. What
+   * the system refuses is counted and reported; nothing is sent any more once the sender is closed, which is `'busy'`.
    */
   send(header: Uint8Array, run: Uint8Array): 'taken' | 'busy' {
-    if (this.#impairer === undefined) return this.#outbox.send(header, run)
-    if (this.#closed) return 'busy'
-    this.#impairer.push(Buffer.concat([header, run]))
+    if (this.#impairer === undefined) this.#outbox.send(header, run)
+    // Fate may let it wait or go twice, long after the caller has used its memory again.
+    else this.#impairer.push(Buffer.concat([header, run]))
     return this.#outbox.owe()
   }
 

@@ -1,6 +1,6 @@
-import { isIP } from 'node:net'
 import { impairmentRule } from '../../lib/impairment.js'
 import { boolean, bytes, integer, type OptionRule, rate, refuse, text } from '../../lib/options.js'
+import { plainAddress } from './interfaces.js'
 
 export type { SocketContext } from './bind.js'
 export type { Destination, OutboxCounts } from './outbox.js'
@@ -52,9 +52,8 @@ function addressRule(): OptionRule<string | undefined> {
   return {
     fallback: undefined,
     check: (value, name) =>
-      typeof value === 'string' && isIP(value) !== 0
-        ? value.toLowerCase()
-        : refuse(name, "an IP address such as '10.0.0.5'", value),
+      (typeof value === 'string' ? plainAddress(value) : undefined) ??
+      refuse(name, "an IP address such as '10.0.0.5'", value),
     read: (given) => given,
   }
 }
