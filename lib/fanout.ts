@@ -16,8 +16,6 @@ import { type Topic, Topics } from './topics.js'
 import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
 import { FilteredView, POSITION_BYTES, type View, WholeView } from './view.js'
 
-/** What may wait for links of which each takes a part. */
-const FILTERED_BYTES = 4 * SLAB_BYTES
 /** Consumers remembered for having been cut off. */
 const MOST_ON_PROBATION = 1024
 
@@ -98,13 +96,9 @@ export class Fanout implements LogPort {
     return this.platform.now()
   }
 
-  /**
-   * So much was published since the turn began, or since everybody else last had a turn, that it should leave in the
-   * middle of the turn. Links that take everything get a slab of it in one write; those that take a part of it would get
-   * many small ones.
-   */
+  /** So much was published since the turn began, or since everybody else last had one, that it should leave at once. */
   get due(): boolean {
-    return this.log.bytes - this.#restedBytes >= (this.#whole.links.size > 0 ? SLAB_BYTES : FILTERED_BYTES)
+    return this.log.bytes - this.#restedBytes >= SLAB_BYTES
   }
 
   /** Everybody else has a turn now. */
@@ -125,10 +119,7 @@ export class Fanout implements LogPort {
   }
 
   #addTopic(text: string): Topic {
-    if (this.topics.crowded) {
-      const { start } = this.log
-      this.topics.sweep((topic) => topic.latest >= start || topic.kept)
-    }
+    if (this.topics.crowded) this.#sweepTopics()
     return this.topics.add(text)
   }
 
@@ -517,8 +508,10 @@ export class Fanout implements LogPort {
   #evict(): 'freed' | 'held' | 'nothing' {
     const { log } = this
     const oldest = log.slabs[0]
+    // The slab that is being filled goes last: the next message would want another one.
+    if (log.slabs.length < 2 && (log.pool.trim() || this.#forgetOldest())) return 'freed'
     if (oldest === undefined) {
-      if (log.pool.trim() || this.#lastValues.evict() || this.#cutWorst()) return 'freed'
+      if (this.#cutWorst()) return 'freed'
       this.reader.release()
       return 'nothing'
     }
@@ -536,6 +529,18 @@ export class Fanout implements LogPort {
     if (log.slabs[0] === oldest) this.#shift()
     this.#follow()
     return 'freed'
+  }
+
+  /** Forgets the oldest of the last values, many at a time because the topics that go with them have to be looked for. */
+  #forgetOldest(): boolean {
+    if (!this.#lastValues.evict(1 + (this.#lastValues.size >> 4))) return false
+    this.#sweepTopics()
+    return true
+  }
+
+  #sweepTopics(): void {
+    const { start } = this.log
+    this.topics.sweep((topic) => topic.latest >= start || topic.kept)
   }
 
   /** The oldest slab leaves the window; what is still the newest of its topic is kept where somebody wants that. */

@@ -1,3 +1,4 @@
+import { cloneBytes } from './bytes.js'
 import type { Memory } from './memory.js'
 import type { Slab } from './slab.js'
 import type { Topic } from './topics.js'
@@ -56,7 +57,7 @@ export class LastValues {
       const number = slab.first + i
       const topic = topicAt(slab.topics[i] as number)
       if (topic.latest !== number) continue
-      const bytes = slab.bytes.slice(slab.startOf(i), slab.startOf(i + 1))
+      const bytes = cloneBytes(slab.bytes, slab.startOf(i), slab.startOf(i + 1))
       this.#values.set(number, { number, topic, bytes })
       topic.kept = true
       this.memory.used += bytes.length + VALUE_OVERHEAD_BYTES
@@ -78,14 +79,15 @@ export class LastValues {
     }
   }
 
-  /** Forgets the oldest value, for lack of memory. False when there is none. */
-  evict(): boolean {
+  /** Forgets the oldest `count` values, for lack of memory. False when there is none. */
+  evict(count: number): boolean {
+    let left = count
     for (const value of this.#values.values()) {
+      if (left-- === 0) break
       value.topic.kept = false
       this.#delete(value.number)
-      return true
     }
-    return false
+    return left < count
   }
 
   #delete(number: number): void {

@@ -1,4 +1,4 @@
-import { byteString } from './bytes.js'
+import { byteString, cloneBytes } from './bytes.js'
 import type { Codec } from './codec.js'
 import { DropNotices } from './drop-notices.js'
 import { Emitter } from './emitter.js'
@@ -427,7 +427,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     const timeoutMs = Math.min(...timeouts)
     const waiting: Waiting = {
       topic,
-      data: typeof data === 'string' ? this.#bytes(data) : data.slice(),
+      data: typeof data === 'string' ? this.#bytes(data) : cloneBytes(data),
       resolve: () => undefined,
       reject: () => undefined,
     }

@@ -15,8 +15,6 @@ import {
 import { answer } from '../program.js'
 import { topicOf } from '../topics.js'
 
-/** How often the sums are checked, in messages. */
-const CHECK_EVERY = 500
 /** Names of topics that are made once and kept. */
 const MOST_NAMES = 10_000
 
@@ -28,6 +26,8 @@ export interface Order {
   readonly topics?: number
   /** Whenever so many messages are sent, all links have them before it goes on, but for those in `stalled`. */
   readonly paceEvery?: number
+  /** How often the sums are checked, in messages. @default 500 */
+  readonly checkEvery?: number
   /** Links, by their remotes, that nobody waits for, and which are closed when a send is refused because of them. */
   readonly stalled?: readonly string[]
 }
@@ -43,6 +43,13 @@ export interface Report {
   readonly stats: ProducerStats
 }
 
+export interface Grown {
+  /** What the system has given to the process, and the engine may not have given back. */
+  readonly total: number
+  /** What is in use. */
+  readonly alive: number
+}
+
 export interface EndedLink {
   readonly remote: string
   readonly reason: string | undefined
@@ -51,7 +58,7 @@ export interface EndedLink {
 
 let producer: Producer
 let number = 1
-let restingBytes = 0
+let atRest: Grown = { total: 0, alive: 0 }
 const ended: EndedLink[] = []
 const faults: { readonly code: string; readonly message: string; readonly remote: string | undefined }[] = []
 
@@ -63,11 +70,15 @@ const calls = {
       ended.push({ remote: link.remote, reason: reason?.message, ledger: link.ledger() })
     })
     producer.on('fault', ({ code, message, remote }: Fault) => faults.push({ code, message, remote }))
-    restingBytes = rest()
+    atRest = rest()
     return producer.urls[0] as string
   },
   linked: (options: LinkedOptions): Promise<void> => producer.linked(options),
-  async publish({ count, bytes, topics = 1, paceEvery, stalled }: Order): Promise<Report> {
+  /** Resolves when each of `topics` is wanted by somebody. */
+  async wanted(topics: readonly string[]): Promise<void> {
+    await Promise.all(topics.map((topic) => producer.linked({ topic })))
+  },
+  async publish({ count, bytes, topics = 1, paceEvery, checkEvery = 500, stalled }: Order): Promise<Report> {
     const data = Buffer.alloc(bytes, 'x')
     const apart = new Set(stalled)
     const names = Array.from({ length: Math.min(topics, MOST_NAMES) }, (_, i) => topicOf(i))
@@ -78,11 +89,11 @@ const calls = {
       data.writeUInt32BE(number)
       refused += await sendOnce(names[number % topics] ?? topicOf(number % topics), data, apart)
       if (paceEvery !== undefined && number % paceEvery === 0) await othersHaveAll(apart)
-      if (number % CHECK_EVERY === 0) check(unbalanced)
+      if (number % checkEvery === 0) check(unbalanced)
     }
     check(unbalanced)
     const seconds = (performance.now() - began) / 1_000
-    return { seconds, refused, unbalanced: [...unbalanced], grown: peakBytes() - restingBytes, stats: producer.stats() }
+    return { seconds, refused, unbalanced: [...unbalanced], grown: peakBytes() - atRest.total, stats: producer.stats() }
   },
   flush: (): Promise<void> => producer.flush(),
   stats: (): ProducerStats => producer.stats(),
@@ -90,7 +101,10 @@ const calls = {
   ended: (): readonly EndedLink[] => ended,
   faults: () => faults,
   /** Bytes that this process has more than before the first link, after collecting garbage. */
-  grown: (): number => rest() - restingBytes,
+  grown(): Grown {
+    const { total, alive } = rest()
+    return { total: total - atRest.total, alive: alive - atRest.alive }
+  },
   close: (options: CloseOptions): Promise<ProducerStats> => producer.close(options),
 }
 
@@ -124,9 +138,10 @@ function check(unbalanced: Set<string>): void {
   for (const sentence of wrong) if (sentence !== undefined) unbalanced.add(sentence)
 }
 
-function rest(): number {
+function rest(): Grown {
   globalThis.gc?.()
-  return process.memoryUsage.rss()
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { total: rss, alive: heapUsed + external }
 }
 
 function peakBytes(): number {

@@ -62,13 +62,16 @@ export async function openReceiver(
   url: string,
   setup: Partial<Record<keyof ReceiverSetup, unknown>> = {},
   surroundings = stoppedClock(),
+  first?: (text: string, receiver: Receiver) => void,
 ) {
   const arrived = new Happened<Arrived>()
+  let receiver: Receiver
   const onDatagram = (bytes: Uint8Array, remote: Remote) => {
+    first?.(Buffer.from(bytes).toString('latin1'), receiver)
     arrived.push({ text: Buffer.from(bytes).toString('latin1'), bytes, remote })
   }
   const complete = checkOptions(receiverOptions, setup, undefined, 'a test')
-  const receiver = await Receiver.open(parseAddress(url), complete, surroundings.context, onDatagram)
+  receiver = await Receiver.open(parseAddress(url), complete, surroundings.context, onDatagram)
   t.teardown(() => receiver.close())
   return { ...surroundings, receiver, arrived, port: receiver.port }
 }

@@ -309,16 +309,19 @@ t.test('what may be open is enough to go on with, without waiting for the clock'
   await Promise.all([producer.close({ drainMs: 0 }), consumer.close(), filtered.close()])
 })
 
-t.test('a loop that awaits every send lets everybody else have a turn, whatever the size of its messages', async (t) => {
-  for (const size of [10, 1_000, 100_000]) {
-    const stage = new Stage()
-    const producer = await stage.produce('inproc://turns')
-    const data = new Uint8Array(size)
-    for (let sent = 0; sent < 600_000; sent += size) producer.send('a', data)
-    t.ok(stage.platform.breath() >= 2, `messages of ${size} bytes`)
-    await producer.close()
-  }
-})
+t.test(
+  'a loop that awaits every send lets everybody else have a turn, whatever the size of its messages',
+  async (t) => {
+    for (const size of [10, 1_000, 100_000]) {
+      const stage = new Stage()
+      const producer = await stage.produce('inproc://turns')
+      const data = new Uint8Array(size)
+      for (let sent = 0; sent < 600_000; sent += size) producer.send('a', data)
+      t.ok(stage.platform.breath() >= 2, `messages of ${size} bytes`)
+      await producer.close()
+    }
+  },
+)
 
 t.test('a message above what may be open goes alone, also where it is gathered', async (t) => {
   const stage = new Stage()
