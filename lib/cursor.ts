@@ -253,8 +253,12 @@ export class Cursor {
     return count
   }
 
-  /** Begins a new ledger here: what waits is counted anew, what is settled no more. */
-  rebase(): void {
+  /**
+   * Begins a new ledger here: what waits is counted anew, what is settled no more. Returns how many messages lie among
+   * those that wait and were dropped, so that the new ledger begins with them.
+   */
+  rebase(): number {
+    this.advance()
     this.number += this.unplaced
     this.origin = this.number
     this.unplaced = 0
@@ -262,8 +266,10 @@ export class Cursor {
     this.evicted = 0
     this.owedFiltered = 0
     this.owedDropped = 0
-    const segment = this.segments[0]
-    this.#matchedBefore = segment === undefined ? 0 : segment.first - this.index
+    const [segment, ...later] = this.segments
+    const dropped = later.reduce((sum, { droppedBefore }) => sum + droppedBefore, 0)
+    this.#matchedBefore = dropped + (segment === undefined ? 0 : segment.first - this.index)
+    return dropped
   }
 
   /** Lets go of all views; the counts stay as they are. */

@@ -227,9 +227,10 @@ export class ProducerLink implements ProducerPort {
     this.state = 'waiting'
     if (started) this.fanout.linkStopped(this, reason)
     // A ledger is per connection: what still waits is considered anew.
-    this.cursor?.rebase()
+    const dropped = this.cursor?.rebase() ?? 0
     this.outstanding = new Outstanding(false)
     this.beginLedger()
+    this.#dropped.oldest = dropped
   }
 
   end(reason: Error | undefined): void {
