@@ -278,7 +278,8 @@ export class ProducerLink implements ProducerPort {
   /** Hands the carrier what waits, as much as it takes. */
   drain(): void {
     const { cursor } = this
-    if (cursor === undefined || this.#starting) return
+    // What an ended link would read may be gone.
+    if (cursor === undefined || this.#starting || this.state === 'closed') return
     this.applyPolicy()
     const { reader } = this.fanout
     while (!this.#busy && this.carrier !== undefined && this.state === 'open') {
