@@ -47,6 +47,11 @@ export class FakeCable {
     return (dialler === 'consumer' ? this.consumer?.ended : this.producer?.ended) ?? false
   }
 
+  /** Whoever reads is the one who comes back, and asks for what it misses. */
+  get resumes(): boolean {
+    return this.#options.dialler === 'consumer'
+  }
+
   /** Bytes and words on their way in either direction. */
   get moving(): boolean {
     return this.connected && (this.#kernel.length > 0 || this.#words.length > 0 || this.#paused)
