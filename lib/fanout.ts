@@ -418,6 +418,7 @@ export class Fanout implements LogPort {
     link.fullAt = this.platform.now()
     this.gates.add(link)
     if (link.policy.policy === 'backpressure' && link.policy.then !== 'reject') this.watch(link.policy.timeoutMs)
+    this.#keepAlive()
     this.host.slow(link)
     this.host.gateChanged()
   }
@@ -441,6 +442,12 @@ export class Fanout implements LogPort {
     this.#watch?.cancel()
     this.#watchAt = at
     this.#watch = this.platform.timer(delayMs, () => this.#check())
+    this.#keepAlive()
+  }
+
+  /** Somebody may wait in `send()` for what happens then, and nothing else keep the process alive. */
+  #keepAlive(): void {
+    if (this.gates.size > 0) this.#watch?.ref()
   }
 
   #check(): void {

@@ -35,7 +35,8 @@ export class DirectSession implements Carrier, ConsumerCarrier, TrafficHandler {
     private readonly remote: string,
     private readonly closed: () => void,
   ) {
-    this.#decoder = new Decoder(this, { maxMessageBytes: consumer.context.maxMessageBytes })
+    const { platform, maxMessageBytes } = consumer.context
+    this.#decoder = new Decoder(this, { maxMessageBytes, allocate: (size) => platform.allocate(size) })
   }
 
   /** Ties two halves, one of each kind. `closed` is called once, when they are no longer tied. */
