@@ -61,6 +61,8 @@ export class Fanout implements LogPort {
   readonly #behind = new Set<ProducerLink>()
   /** Links whose filter has changed since the last message. */
   readonly #unsettled = new Set<ProducerLink>()
+  /** Links that have left a view in which lies what they were not offered. */
+  #moved: ProducerLink[] = []
   /** Views with matches that their links have not been offered, and views that have grown since they were last trimmed. */
   #dirty: FilteredView[] = []
   readonly #grown = new Set<FilteredView>()
@@ -174,6 +176,9 @@ export class Fanout implements LogPort {
     const isOutermost = !this.#flushing
     this.#flushing = true
     for (const link of this.#whole.links) this.#offer(link)
+    const moved = this.#moved
+    this.#moved = []
+    for (const link of moved) this.#offer(link)
     const dirty = this.#dirty
     this.#dirty = []
     for (const view of dirty) {
@@ -365,6 +370,9 @@ export class Fanout implements LogPort {
       this.#leave(link)
       cursor.enter(next, link.conflates, this.log.next)
       this.arm(link)
+      if (cursor.waiting === 0) continue
+      this.#behind.add(link)
+      this.#moved.push(link)
     }
     this.#unsettled.clear()
   }
