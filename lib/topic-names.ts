@@ -81,7 +81,7 @@ export class TopicNames {
 
   #add(source: Uint8Array, from: number, to: number, hash: number, at: number): number {
     const size = to - from
-    if (size > LONGEST) return -1
+    if (size > LONGEST || size > this.most.bytes) return -1
     if (this.#texts.length >= this.most.topics || this.#end + size > this.most.bytes) {
       this.#forget()
       return this.find(source, from, to)
