@@ -612,7 +612,8 @@ export class Fanout implements LogPort {
   }
 
   close(): void {
-    this.#watch?.cancel()
     for (const link of [...this.links]) link.close()
+    // The last word to a link may have been a write, and a write is watched.
+    this.#watch?.cancel()
   }
 }

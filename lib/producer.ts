@@ -428,6 +428,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     const waiting: Waiting = {
       topic,
       data: typeof data === 'string' ? this.#bytes(data) : cloneBytes(data),
+      sent: () => undefined,
       resolve: () => undefined,
       reject: () => undefined,
     }
@@ -443,17 +444,14 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     const timer = timeoutMs < Infinity ? this.platform.timer(timeoutMs, expire) : undefined
     timer?.ref()
     signal?.addEventListener('abort', abort)
-    const settle = () => {
+    waiting.sent = () => {
       timer?.cancel()
       signal?.removeEventListener('abort', abort)
     }
     const promise = new Promise<void>((resolve, reject) => {
-      waiting.resolve = () => {
-        settle()
-        resolve()
-      }
+      waiting.resolve = resolve
       waiting.reject = (reason) => {
-        settle()
+        waiting.sent()
         this.#countRefusal(reason)
         reject(reason)
       }
@@ -472,6 +470,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
         this.#room.putBack(waiting)
         break
       }
+      waiting.sent()
       if (this.#stores.length > 0) this.#stored(waiting.topic, waiting.data as T).then(waiting.resolve, waiting.reject)
       else void this.#sent().then(waiting.resolve)
     }

@@ -10,6 +10,8 @@ const WAITING_OVERHEAD_BYTES = 512
 export interface Waiting {
   readonly topic: string
   readonly data: Uint8Array
+  /** It is in the log, so that nothing can end its wait any more. */
+  sent: () => void
   resolve: () => void
   reject: (reason: unknown) => void
 }
