@@ -30,11 +30,11 @@ export class HeartbeatRelay {
     return { relay, url: `tcp://127.0.0.1:${(relay.#server.address() as AddressInfo).port}` }
   }
 
-  /** Resolves once both have answered `count` heartbeats. */
-  answered(count: number): Promise<void> {
+  /** Resolves once `who` has answered `count` heartbeats. */
+  answered(who: 'caller' | 'called', count: number): Promise<void> {
     return new Promise((resolve) => {
       const check = () => {
-        if (this.#pongs.caller < count || this.#pongs.called < count) return
+        if (this.#pongs[who] < count) return
         this.#waiting.delete(check)
         resolve()
       }

@@ -21,7 +21,7 @@ run('node', ['tools/prune.js'], root)
 
 const args = process.argv.slice(2)
 const named = args.some((arg) => !arg.startsWith('-'))
-run('npx', ['tap', '--exclude=', '--timeout=120', ...args, ...(named ? [] : [`dist/test/interop/**/*.test.js`])], root)
+run('npx', ['tap', '--exclude=', '--timeout=300', ...args, ...(named ? [] : [`dist/test/interop/**/*.test.js`])], root)
 
 function run(command, args, cwd) {
   const { status, error } = spawnSync(command, args, { cwd, stdio: 'inherit', shell: process.platform === 'win32' })

@@ -245,40 +245,49 @@ t.test('a fanwire consumer changes what it wants while a zeromq publisher sends'
   t.equal(unsequenced[0]?.received, delivered + Number(unsequenced[0]?.unwanted))
 })
 
-const HEARTBEATS = { heartbeatInterval: 50, heartbeatTimeout: 1_000, heartbeatTimeToLive: 1_000 }
+// One that hears heartbeats need not ask for any itself, so that one side asks at a time.
+for (const { asks, answers, zeromq, fanwire } of [
+  {
+    asks: 'zeromq',
+    answers: 'called',
+    zeromq: { heartbeatInterval: 50, heartbeatTimeout: 1_000, heartbeatTimeToLive: 1_000 },
+    fanwire: '',
+  },
+  { asks: 'fanwire', answers: 'caller', zeromq: {}, fanwire: '?heartbeatMs=50' },
+] as const) {
+  t.test(`an idle link to a zeromq subscriber stays while ${asks} asks for heartbeats`, async (t) => {
+    const producer = await createProducer(`tcp://127.0.0.1:0${fanwire}`)
+    t.teardown(() => producer.close())
+    const subscriber = new Subscriber({ ...SUBSCRIBER, ...zeromq })
+    t.teardown(() => subscriber.close())
+    const { relay, url } = await HeartbeatRelay.open(t, producer.urls[0] as string)
+    let ended = 0
+    producer.on('unlink', () => ended++)
+    subscriber.connect(url)
+    subscriber.subscribe('')
+    await producer.linked({ topic: 'trades.AAPL' })
+    await relay.answered(answers, 20)
+    await producer.send('trades.AAPL', 'data')
+    t.strictSame((await subscriber.receive()).map(String), ['trades.AAPL', 'data'])
+    t.equal(ended, 0)
+  })
 
-t.test('a zeromq subscriber and a fanwire producer keep an idle link by their heartbeats', async (t) => {
-  const producer = await createProducer('tcp://127.0.0.1:0?heartbeatMs=50')
-  t.teardown(() => producer.close())
-  const subscriber = new Subscriber({ ...SUBSCRIBER, ...HEARTBEATS })
-  t.teardown(() => subscriber.close())
-  const { relay, url } = await HeartbeatRelay.open(t, producer.urls[0] as string)
-  let ended = 0
-  producer.on('unlink', () => ended++)
-  subscriber.connect(url)
-  subscriber.subscribe('')
-  await producer.linked({ topic: 'trades.AAPL' })
-  await relay.answered(20)
-  await producer.send('trades.AAPL', 'data')
-  t.strictSame((await subscriber.receive()).map(String), ['trades.AAPL', 'data'])
-  t.equal(ended, 0)
-})
-
-t.test('a zeromq publisher and a fanwire consumer keep an idle link by their heartbeats', async (t) => {
-  const consumer = await createConsumer('tcp://127.0.0.1:0?heartbeatMs=50', { role: 'listen' })
-  t.teardown(() => consumer.close())
-  const publisher = new XPublisher({ ...PUBLISHER, ...HEARTBEATS })
-  t.teardown(() => publisher.close())
-  const { relay, url } = await HeartbeatRelay.open(t, consumer.urls[0] as string)
-  let ended = 0
-  consumer.on('unlink', () => ended++)
-  publisher.connect(url)
-  t.equal(await request(publisher), '\x01')
-  await relay.answered(20)
-  await publisher.send(['trades.AAPL', 'data'])
-  t.equal((await messagesOf(consumer).next()).value.text(), 'data')
-  t.equal(ended, 0)
-})
+  t.test(`an idle link to a zeromq publisher stays while ${asks} asks for heartbeats`, async (t) => {
+    const consumer = await createConsumer(`tcp://127.0.0.1:0${fanwire}`, { role: 'listen' })
+    t.teardown(() => consumer.close())
+    const publisher = new XPublisher({ ...PUBLISHER, ...zeromq })
+    t.teardown(() => publisher.close())
+    const { relay, url } = await HeartbeatRelay.open(t, consumer.urls[0] as string)
+    let ended = 0
+    consumer.on('unlink', () => ended++)
+    publisher.connect(url)
+    t.equal(await request(publisher), '\x01')
+    await relay.answered(answers, 20)
+    await publisher.send(['trades.AAPL', 'data'])
+    t.equal((await messagesOf(consumer).next()).value.text(), 'data')
+    t.equal(ended, 0)
+  })
+}
 
 /** Sends on `a.` and `b.` in turn until it is stopped, and keeps what of it was seen. */
 class Feed {
