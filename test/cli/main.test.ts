@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { command } from './support/fanwire.js'
 
-const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url))
-const fanwire = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' })
+const [first, ...rest] = command
+const fanwire = (...args: string[]) => spawnSync(first, [...rest, ...args], { encoding: 'utf8' })
 
 t.setTimeout(120_000)
 

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import t from 'tap'
-import { fanwire, listening, main, Started, socketUrl } from './support/fanwire.js'
+import { fanwire, listening, socketUrl } from './support/fanwire.js'
 
 const json = (...topics: string[]) => topics.map((topic) => `{"topic":"${topic}","data":"of ${topic}"}\n`).join('')
 
@@ -133,7 +132,7 @@ t.test(
   async (t) => {
     const { started: pub, url } = await listening(t, ['pub', 'tcp://127.0.0.1:0', 'n', '--data=x', '--count=1'])
     const full = openSync('/dev/full', 'w')
-    const sub = new Started(t, spawn(process.execPath, [main, 'sub', url], { stdio: ['ignore', full, 'pipe'] }))
+    const sub = fanwire(t, ['sub', url], undefined, { stdio: ['ignore', full, 'pipe'] })
     closeSync(full)
     t.equal(await sub.ended, 1)
     t.match(sub.stderr, /^fanwire: ENOSPC: [^\n]+\n$/)

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
-export const main = fileURLToPath(new URL('../../../cli/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../../../cli/main.js', import.meta.url))
+
+/** What runs `fanwire`, without what the test runner would load into every process of Node. */
+export const command = ['env', '-u', 'NODE_OPTIONS', process.execPath, main] as const
 
 /** A process that a test has started; what it prints is kept. It is ended with the test at the latest. */
 export class Started {
@@ -59,9 +62,15 @@ export class Started {
 }
 
 /** Runs `fanwire`; `input` is its whole stdin, which stays open without it. */
-export function fanwire(t: Test, args: readonly string[], input?: string | Uint8Array): Started {
-  const child = spawn(process.execPath, [main, ...args])
-  if (input !== undefined) child.stdin.end(input)
+export function fanwire(
+  t: Test,
+  args: readonly string[],
+  input?: string | Uint8Array,
+  options: SpawnOptions = {},
+): Started {
+  const [first, ...rest] = command
+  const child = spawn(first, [...rest, ...args], options)
+  if (input !== undefined) child.stdin?.end(input)
   return new Started(t, child)
 }
 

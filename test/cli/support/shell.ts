@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Test } from 'tap'
-import { freePort, main, Started } from './fanwire.js'
+import { command, freePort, Started } from './fanwire.js'
 
 /** A place where what is pasted from the documentation runs, without meeting what others have pasted. */
 export class Shell {
@@ -16,9 +16,8 @@ export class Shell {
   static async open(t: Test): Promise<Shell> {
     const directory = mkdtempSync(join(tmpdir(), 'fanwire-'))
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-    const command = join(directory, 'fanwire')
-    writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`)
-    chmodSync(command, 0o755)
+    const file = join(directory, 'fanwire')
+    writeFileSync(file, `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')} "$@"\n`, { mode: 0o755 })
     return new Shell(t, directory, [
       ['5555', `${await freePort()}`],
       ['6666', `${await freePort()}`],
