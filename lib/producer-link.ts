@@ -432,7 +432,8 @@ export class ProducerLink implements ProducerPort {
       inFlight: outstanding.inFlight,
       handed: outstanding.handed,
       acknowledged: outstanding.acknowledges ? outstanding.acknowledged : undefined,
-      unknown: this.state === 'closed' ? outstanding.unknown : undefined,
+      // What was dialled is told of as unlinked between two connections, with the ledger of the one that has ended.
+      unknown: this.state === 'closed' || this.state === 'waiting' ? outstanding.unknown : undefined,
     }
   }
 }
