@@ -18,7 +18,7 @@ import {
 const PEERS = 500
 const COUNT = 10_000
 const EACH = COUNT / PEERS
-const OPTIONS = { handshakeMs: 1_000, heartbeatMs: 1_000 }
+const VICTIM = 'tcp://127.0.0.1:0?handshakeMs=1s&heartbeatMs=1s'
 
 /** What a peer sends, and what is said of it. */
 interface BadPeer {
@@ -81,14 +81,14 @@ const badPeers: readonly BadPeer[] = [
 ]
 
 test('500 bad peers at a producer cost a good subscriber nothing', async (t) => {
-  const producer = await createProducer('tcp://127.0.0.1:0', OPTIONS)
+  const producer = await createProducer(VICTIM)
   const url = producer.urls[0] as string
   const consumer = await createConsumer(url)
   await suffer(t, producer, consumer, producer, url, 'SUB')
 })
 
 test('500 bad peers at a consumer that listens cost a good producer nothing', async (t) => {
-  const consumer = await createConsumer('tcp://127.0.0.1:0', { ...OPTIONS, role: 'listen' })
+  const consumer = await createConsumer(VICTIM, { role: 'listen' })
   const url = consumer.urls[0] as string
   const producer = await createProducer(url, { role: 'dial' })
   await suffer(t, producer, consumer, consumer, url, 'PUB')

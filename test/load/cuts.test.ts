@@ -73,7 +73,7 @@ test('100 cuts during 1,000,000 messages of a producer that retains nothing: eve
 async function run(t: Test, options: { readonly retain?: `${number}` }): Promise<Run> {
   const producer = await createProducer('tcp://127.0.0.1:0', { ...options, memory: { bytes: 2 ** 27 } })
   const cutter = await Cutter.open(producer.urls[0] as string)
-  const consumer = await createConsumer(cutter.url, { reconnectMinMs: 1, reconnectMaxMs: 5 })
+  const consumer = await createConsumer(`${cutter.url}?reconnectMinMs=1&reconnectMaxMs=5`)
   t.teardown(() => Promise.all([producer.close({ drainMs: 0 }), consumer.close(), cutter.close()]))
   const gaps: Gap[] = []
   const links: ProducerLinkLedger[] = []

@@ -19,7 +19,7 @@ const COUNT = 15_000
 /** Sent by a producer that was started again. */
 const AFTER = 100
 const NAME = 'KILLED0000'
-const SOON = { reconnectMinMs: 1, reconnectMaxMs: 20 }
+const SOON = '?reconnectMinMs=1&reconnectMaxMs=20'
 
 test('a consumer is killed that has dialled: the producer’s ledger says what is unknown, and the next one has all', async (t) => {
   const producer = await createProducer(ANY_PORT)
@@ -47,7 +47,7 @@ test('a consumer is killed that has dialled: the producer’s ledger says what i
 test('a consumer is killed that listens: the producer’s ledger says what is unknown, and it returns to the next one', async (t) => {
   const killed = await start<ConsumerProgram>(t, 'consumer')
   const url = await killed.call('open', { url: ANY_PORT, options: { role: 'listen' } })
-  const producer = await createProducer(url, { role: 'dial', ...SOON, overflow: 'drop:newest' })
+  const producer = await createProducer(url + SOON, { role: 'dial', overflow: 'drop:newest' })
   t.teardown(() => producer.close({ drainMs: 0 }))
   await producer.linked()
   await send(producer, COUNT)
@@ -73,7 +73,7 @@ test('a producer is killed that listens: the stream ends with an unknown tail, a
   const killed = await start<ProducerProgram>(t, 'producer')
   const options = { stream: NAME }
   const url = await killed.call('open', { url: ANY_PORT, options })
-  const consumer = await createConsumer(url, SOON)
+  const consumer = await createConsumer(url + SOON)
   t.teardown(() => consumer.close())
   await checkTail(t, consumer, killed, async () => {
     const next = await start<ProducerProgram>(t, 'producer')
