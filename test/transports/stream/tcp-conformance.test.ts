@@ -1,0 +1,10 @@
+import assert from 'node:assert/strict'
+import { test } from 'tap'
+import { testTransport } from '../../../lib/conformance/index.js'
+import { createConsumer, createProducer } from '../../../lib/index.js'
+import { stream } from '../../../transports/stream/index.js'
+
+testTransport(
+  { test, assert, createProducer, createConsumer },
+  { transport: stream, freshUrl: () => 'tcp://127.0.0.1:0' },
+)
