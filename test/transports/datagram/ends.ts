@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import type { Test } from 'tap'
 import { parseAddress } from '../../../lib/address.js'
+import { checkImpairment } from '../../../lib/impairment.js'
 import { nodePlatform } from '../../../lib/node/platform.js'
 import { checkOptions } from '../../../lib/options.js'
 import type { Fault } from '../../../lib/transport.js'
@@ -84,7 +85,11 @@ export async function openSender(
 ) {
   const drained = new Happened<number>()
   const answers = new Happened<Arrived>()
-  const complete = checkOptions(senderOptions, setup, undefined, 'a test')
+  const { impairAnswers, ...given } = setup
+  const complete = {
+    ...checkOptions(senderOptions, given, undefined, 'a test'),
+    impairAnswers: impairAnswers === undefined ? undefined : checkImpairment(impairAnswers),
+  }
   const sender = await Sender.open(parseAddress(url), complete, surroundings.context, {
     drained: () => drained.push(drained.all.length),
     onDatagram: (bytes, remote) => answers.push({ text: Buffer.from(bytes).toString('latin1'), bytes, remote }),
