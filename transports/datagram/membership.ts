@@ -1,7 +1,7 @@
 import type { Socket } from 'node:dgram'
 import type { Timer } from '../../lib/platform.js'
 import type { SocketContext } from './bind.js'
-import { type Family, findInterface } from './interfaces.js'
+import { type Family, findInterface, type Interface } from './interfaces.js'
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 10_000
@@ -47,10 +47,9 @@ export class Membership {
     this.#timer?.cancel()
     this.#timer = undefined
     try {
-      const found = findInterface(this.wanted.interface, this.wanted.family)
-      if (found === undefined) throw new NotUp(`interface ${this.wanted.interface} is not up`)
-      this.#add(found.selector)
-      this.#joined = found.selector
+      const selector = this.#find()
+      this.#add(selector)
+      this.#joined = selector
       this.#failures = 0
       this.#told = undefined
     } catch (error) {
@@ -75,6 +74,18 @@ export class Membership {
   close(): void {
     this.#closed = true
     this.#timer?.cancel()
+  }
+
+  #find(): string {
+    const { interface: named, family } = this.wanted
+    let found: Interface | undefined
+    try {
+      found = findInterface(named, family)
+    } catch {
+      // It was there when the socket was opened.
+    }
+    if (found === undefined) throw new NotUp(`interface ${named} is not up`)
+    return found.selector
   }
 
   #add(selector: string): void {

@@ -5,6 +5,12 @@ import type { Fault } from '../../lib/transport.js'
 import type { SocketContext } from './bind.js'
 import { FaultNotices } from './fault-notices.js'
 
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'nobody has that port open'],
+  ['ENODEV', 'its interface was taken away'],
+  ['ERR_SOCKET_BAD_PORT', 'its interface was taken away'],
+])
+
 export interface Destination {
   readonly address: string
   readonly port: number
@@ -19,6 +25,13 @@ export interface OutboxCounts {
   /** Datagrams that wait, for the system or for the pace. */
   readonly waiting: number
   readonly waitingBytes: number
+}
+
+export interface OutboxHooks {
+  /** All that was given has left, after somebody was told `'busy'`. */
+  drained?(): void
+  /** The interface that the socket sends by is no longer the one that it was opened with. */
+  strayed?(): void
 }
 
 interface Held {
@@ -47,7 +60,7 @@ export class Outbox {
     private readonly maxBytes: number,
     private readonly pace: TokenBucket | undefined,
     private readonly context: SocketContext,
-    private readonly drained: () => void,
+    private readonly hooks: OutboxHooks,
   ) {
     this.#notices = new FaultNotices(
       () => context.platform.now(),
@@ -116,7 +129,7 @@ export class Outbox {
   readonly #settled = (error: Error | null, bytes: number): void => {
     if (error) {
       this.#failed++
-      if (!this.#closed) this.trouble(error)
+      if (!this.#closed) this.#failedWith(error)
     } else {
       this.#sent++
       this.#sentBytes += bytes
@@ -127,14 +140,24 @@ export class Outbox {
   #transmit(header: Uint8Array, run: Uint8Array, to: Destination | undefined): void {
     this.pace?.take(header.length + run.length)
     const parts = header.length === 0 ? run : [header, run]
-    if (to === undefined) this.socket.send(parts, this.#settled)
-    else this.socket.send(parts, to.port, to.address, this.#settled)
+    try {
+      if (to === undefined) this.socket.send(parts, this.#settled)
+      else this.socket.send(parts, to.port, to.address, this.#settled)
+    } catch (error) {
+      this.#settled(error as Error, 0)
+    }
+  }
+
+  #failedWith(error: NodeJS.ErrnoException): void {
+    this.trouble(error)
+    // The second is what Node says when connecting anew has failed.
+    if (error.code === 'ENODEV' || error.code === 'ERR_SOCKET_BAD_PORT') this.hooks.strayed?.()
   }
 
   #settle(): void {
     if (!this.#owes || this.#closed || this.busy) return
     this.#owes = false
-    this.drained()
+    this.hooks.drained?.()
   }
 
   #arm(): void {
@@ -159,7 +182,7 @@ export class Outbox {
       const message = `a datagram to ${remote} is larger than the network takes: ${error.message}; send smaller ones`
       return { code: 'TOO_LONG', message, remote, cause: error }
     }
-    const why = error.code === 'ECONNREFUSED' ? 'nobody has that port open' : error.message
+    const why = REASONS.get(error.code ?? '') ?? error.message
     return { code: 'SEND_FAILED', message: `a datagram to ${remote} got lost at once: ${why}`, remote, cause: error }
   }
 }

@@ -79,7 +79,7 @@ export class Receiver {
     this.#drops = this.#handle && KernelDrops.of(this.#handle.fd, family, platform)
     this.#impairer =
       setup.impair && new Impairer<Arrival>(setup.impair, platform, ({ bytes, remote }) => this.#give(bytes, remote))
-    this.#outbox = new Outbox(socket, url, mostBytes(family), undefined, context, () => {})
+    this.#outbox = new Outbox(socket, url, mostBytes(family), undefined, context, {})
     socket.on('message', (bytes, remote) => this.#arrived(bytes, remote))
     socket.on('error', (error) => this.#outbox.trouble(error))
   }

@@ -6,10 +6,11 @@ import { Impairer, type Impairment, type ImpairmentCounts } from '../../lib/impa
 import { badOption } from '../../lib/options.js'
 import { TokenBucket } from '../../lib/token-bucket.js'
 import { askForBuffer, bind, closed, connect, makeSocket, resolveHost, type SocketContext } from './bind.js'
-import { checkGroup, isMulticast, zoned } from './group.js'
+import { isMulticast } from './group.js'
 import { findInterface } from './interfaces.js'
 import { Outbox, type OutboxCounts } from './outbox.js'
 import { mostBytes, type OnDatagram } from './receiver.js'
+import { Way } from './way.js'
 
 export interface SenderSetup {
   /** The interface to leave by, by name or address. A group needs one. */
@@ -50,6 +51,7 @@ export class Sender {
 
   private constructor(
     private readonly socket: Socket,
+    way: Way | undefined,
     /** The address that it sends to. */
     readonly remote: string,
     /** The most that one datagram can have, before the network fragments it or not. */
@@ -60,7 +62,10 @@ export class Sender {
   ) {
     const { platform } = context
     const pace = setup.rateLimit === undefined ? undefined : new TokenBucket(setup.rateLimit, () => platform.now())
-    this.#outbox = new Outbox(socket, remote, maxDatagramBytes, pace, context, () => hooks.drained())
+    this.#outbox = new Outbox(socket, remote, maxDatagramBytes, pace, context, {
+      drained: () => hooks.drained(),
+      strayed: () => way?.renew(platform.now()),
+    })
     this.#impairer =
       setup.impair && new Impairer<Uint8Array>(setup.impair, platform, (bytes) => this.#outbox.send(NOTHING, bytes))
     socket.on('error', (error) => this.#outbox.trouble(error))
@@ -82,12 +87,14 @@ export class Sender {
     context.signal?.throwIfAborted()
     checkDialable(address)
     const { url } = address
-    const socket = isMulticast(address) ? await connectToGroup(address, setup) : await connectToHost(address, setup)
+    const way = isMulticast(address) ? await Way.open(address, setup) : undefined
+    const socket = way?.socket ?? (await connectToHost(address, setup))
     try {
       context.signal?.throwIfAborted()
       if (setup.sendBufferBytes !== undefined) askForBuffer(socket, 'send', setup.sendBufferBytes, url, context)
       return new Sender(
         socket,
+        way,
         url,
         mostBytes(isIP(socket.remoteAddress().address) === 4 ? 4 : 6),
         setup,
@@ -142,25 +149,6 @@ export class Sender {
   unref(): void {
     this.socket.unref()
   }
-}
-
-async function connectToGroup({ host, port, url }: Address, setup: SenderSetup): Promise<Socket> {
-  const { group, family, named } = checkGroup(host as string, url, setup.interface)
-  const found = findInterface(named, family)
-  if (found === undefined) throw new FanwireError('OPEN_FAILED', `cannot send to ${url}: interface ${named} is not up`)
-  const socket = makeSocket(family)
-  await bind(socket, found.address, 0, url)
-  try {
-    // Before connecting, which settles the way: the system would choose an interface of its own.
-    socket.setMulticastInterface(found.selector)
-    socket.setMulticastTTL(setup.ttl ?? 1)
-    socket.setMulticastLoopback(setup.loopback ?? found.loopback)
-  } catch (cause) {
-    await closed(socket)
-    throw new FanwireError('OPEN_FAILED', `cannot send to ${url} by ${named}: ${(cause as Error).message}`, { cause })
-  }
-  await connect(socket, { address: zoned(group, found.zone), family }, port as number, url)
-  return socket
 }
 
 async function connectToHost({ host, port, url }: Address, setup: SenderSetup): Promise<Socket> {
