@@ -4,7 +4,7 @@ import type { StreamLedger } from './ledger.js'
 import type { Arrival } from './message.js'
 import type { CompleteLimit } from './overflow.js'
 import type { Platform, Timer } from './platform.js'
-import { Recovery, type RecoveryTerms } from './recovery.js'
+import { type MissingRange, Recovery, type RecoveryTerms } from './recovery.js'
 import { Tally } from './tally.js'
 
 /** A line that brings only old numbers for so long carries a producer that began anew under the same name. */
@@ -78,6 +78,9 @@ export class Stream {
   /** What was lost or dropped just before the next message. */
   #missed = 0
   #timer: Timer | undefined
+  /** When the timer fires, and when what is missing was last looked at for what to ask for. */
+  #dueAt = Infinity
+  #lookedAt = -Infinity
   #closed = false
 
   constructor(
@@ -243,10 +246,7 @@ export class Stream {
     this.#release()
     this.#stirred = false
     const [oldest] = gaps.holes
-    if (oldest !== undefined && this.#timer === undefined) {
-      const patience = this.#recovery === undefined && this.#reorderMs === 0 ? this.settings.holdMs : this.#reorderMs
-      this.#wait(oldest.since + patience - this.platform.now())
-    }
+    if (oldest !== undefined) this.#arm(oldest)
     for (const change of changes) this.host.gap(this, change)
     if (!gaps.open && this.#end === gaps.next) this.#finished()
   }
@@ -307,10 +307,19 @@ export class Stream {
     this.#tell(lowest)
   }
 
+  /** Sees to it that the oldest hole is looked at in time, and one that was not ripe when last looked, too. */
+  #arm(oldest: MissingRange): void {
+    const patience = this.#recovery === undefined && this.#reorderMs === 0 ? this.settings.holdMs : this.#reorderMs
+    const { since } = this.#timer === undefined ? oldest : (this.#gaps.holes.at(-1) ?? oldest)
+    const at = since + patience
+    if (this.#timer === undefined || (at > this.#lookedAt && at < this.#dueAt)) this.#wait(at - this.platform.now())
+  }
+
   #wait(delayMs: number): void {
     this.#timer?.cancel()
     this.#timer = undefined
     if (this.#closed || delayMs === Infinity) return
+    this.#dueAt = this.platform.now() + delayMs
     this.#timer = this.platform.timer(Math.max(1, delayMs), () => {
       this.#timer = undefined
       if (!this.#gaps.open) return
@@ -334,6 +343,7 @@ export class Stream {
 
   /** Asks for what is missing, and gives up what was asked for in vain. */
   #recover(now: number): void {
+    this.#lookedAt = now
     const { requests, lost, next } = (this.#recovery as Recovery).plan(this.#gaps.holes, now)
     for (const { from, to } of lost) this.#gaps.abandon(from, to)
     for (const { from, to } of requests) this.#request(from, to - from)

@@ -336,3 +336,19 @@ t.test('stops waiting and telling once closed', async (t) => {
   scene.leave('b')
   t.strictSame(scene.told, ['open 1-3'])
 })
+
+t.test('asks for a gap in its time although an older one is still waiting for its answer', async (t) => {
+  const recovery = { reorderMs: 5, requests: { retryMs: 80, retryMaxMs: 80, tries: 5, pipelined: 4 } }
+  const { platform, stream } = new Scene({ first: 1, recovery })
+  const asked: string[] = []
+  const request = (from: number, count: number) => asked.push(`${from}+${count} at ${platform.now()}`)
+  stream.join({ passed: 1, request })
+  stream.reach(3)
+  platform.advance(10)
+  t.strictSame(asked, ['1+2 at 5'])
+  stream.accept(3)
+  stream.reach(6)
+  platform.advance(10)
+  t.strictSame(asked, ['1+2 at 5', '4+2 at 15'])
+  stream.close()
+})
