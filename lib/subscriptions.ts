@@ -9,8 +9,8 @@ export class Subscriptions {
   all = false
   /** By prefix, one character a byte: how often it was asked for, and its bytes. */
   readonly #counts = new Map<string, { count: number; readonly bytes: Uint8Array }>()
-  /** The lengths that prefixes have. */
-  #lengths: readonly number[] = []
+  /** How many prefixes there are of each length. */
+  readonly #lengths = new Map<number, number>()
   /** Changes with every change of the prefixes, so that what is remembered of a topic is known to be old. Even. */
   #epoch = 2
 
@@ -42,7 +42,7 @@ export class Subscriptions {
       return undefined
     }
     this.#counts.set(key, { count: 1, bytes })
-    this.#changed()
+    this.#changed(key.length, 1)
     return bytes
   }
 
@@ -53,7 +53,7 @@ export class Subscriptions {
     const known = this.#counts.get(key)
     if (known === undefined || --known.count > 0) return undefined
     this.#counts.delete(key)
-    this.#changed()
+    this.#changed(key.length, -1)
     return bytes
   }
 
@@ -77,15 +77,21 @@ export class Subscriptions {
     return bytes
   }
 
-  #changed(): void {
+  /** There are `more` prefixes of this length. */
+  #changed(length: number, more: 1 | -1): void {
+    const count = (this.#lengths.get(length) ?? 0) + more
+    if (count === 0) this.#lengths.delete(length)
+    else this.#lengths.set(length, count)
     this.all = this.#counts.has('')
-    this.#lengths = [...new Set(Array.from(this.#counts.keys(), ({ length }) => length))]
     this.#epoch += 2
   }
 
   #match(source: Uint8Array, from: number, to: number): boolean {
     if (this.all) return true
     const topic = byteString(source, from, Math.min(to, from + MAX_TOPIC_BYTES))
-    return this.#lengths.some((length) => length <= topic.length && this.#counts.has(topic.slice(0, length)))
+    for (const length of this.#lengths.keys()) {
+      if (length <= topic.length && this.#counts.has(topic.slice(0, length))) return true
+    }
+    return false
   }
 }
