@@ -186,7 +186,9 @@ export class Consumer<T = Uint8Array>
   /** Announces a source: called by transports, through their context. */
   open(remote: string, origin: 'accepted' | 'dialled'): ConsumerLink {
     const link = new ConsumerLink(this, remote, origin)
-    this.#links.add(link)
+    // Who comes while the ends are being closed has come too late.
+    if (this.#closed) link.end(undefined)
+    else this.#links.add(link)
     return link
   }
 

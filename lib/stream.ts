@@ -100,6 +100,11 @@ export class Stream {
     this.#recovery = new Recovery({ reorderMs: this.#reorderMs, requests }, settings.holdMs, random)
   }
 
+  /** It was forgotten, or its consumer is closed. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Somebody carries it. */
   get live(): boolean {
     return this.#lines.size > 0

@@ -32,7 +32,7 @@ export class Streams {
    */
   find(start: StreamStart, last: Stream | undefined): { readonly stream: Stream; readonly isNew: boolean } {
     const { stream: name, run } = start
-    if (last?.name === name && last.run === run) return { stream: last, isNew: false }
+    if (last?.name === name && last.run === run && !last.closed) return { stream: last, isNew: false }
     const { arbitrates } = this.settings
     const key = arbitrates ? `${name} ${run}` : `${name} ${run} ${this.#count++}`
     const known = this.#streams.get(key)
