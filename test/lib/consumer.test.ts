@@ -180,6 +180,19 @@ t.test('goes on with a stream where it stopped, and tells streams and runs apart
   await consumer.close()
 })
 
+t.test('asks for the lowest number that is missing, and not for what other lines have brought', async (t) => {
+  const { consumer, feed } = scene()
+  const [behind, ahead] = [feed('behind').connect().start(), feed('ahead').connect().start(4)]
+  ahead.bring('a:4', 'a:5')
+  behind.bring('a:1')
+  ahead.port.disconnected(undefined)
+  t.match(ahead.connect().from, { next: 2 })
+  ahead.start(2).bring('a:2', 'a:3', 'a:4', 'a:5', 'a:6')
+  t.match(consumer.stats().streams, [{ received: 6, lost: 0, missing: 0, duplicates: 2 }])
+  t.strictSame(await taken(consumer), ['a:1', 'a:2', 'a:3', 'a:4', 'a:5', 'a:6'])
+  await consumer.close()
+})
+
 t.test('resumes a stream of an earlier life, and counts what the producer no longer has', async (t) => {
   const { consumer, feed } = scene({ from: { stream: 'STREAM0001', run: 1, next: 10 } })
   const gaps: Gap[] = []

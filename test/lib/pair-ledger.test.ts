@@ -209,6 +209,15 @@ class Scene {
     const lost = [...consumer.fates.values()].filter((fate) => fate === 'lost').length
     if (stream.lost !== lost) throw new Error(`${lost} told lost, ${stream.lost} counted`)
     for (const { number } of delivered) if (consumer.fates.has(number)) throw new Error(`${number} was not lost`)
+    const [only, ...others] = cables
+    if (only?.connections === 1 && others.length === 0) {
+      const { received, filtered, declared } = (only.consumer as ConsumerLink).ledger()
+      const expected = { received, filtered, declared, lost: 0, duplicates: 0, late: 0 }
+      for (const [name, count] of Object.entries(expected)) {
+        const all = stream[name as keyof typeof expected]
+        if (all !== count) throw new Error(`${name} is ${all}, and ${count} by its only connection`)
+      }
+    }
     // Whoever dials resumes by itself.
     if (this.retention !== ALL || !cables.every(({ resumes }) => resumes)) return
     if (stream.lost > 0) throw new Error(`lost although all was retained: ${JSON.stringify(stream)}`)

@@ -22,6 +22,8 @@ export class FakeCable {
   producer: ProducerPort | undefined
   consumer: ConsumerPort | undefined
   connected = false
+  /** How often it was connected. */
+  connections = 0
   /** The producer waits for the kernel to take its run. */
   #busy: Uint8Array | undefined
   #kernel: Lying[] = []
@@ -65,6 +67,7 @@ export class FakeCable {
     const producer = this.producer as ProducerPort
     const consumer = this.consumer as ConsumerPort
     this.connected = true
+    this.connections++
     this.#busy = undefined
     this.#kernel = []
     this.#words = []
