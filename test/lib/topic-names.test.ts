@@ -111,14 +111,35 @@ t.test('reads topics that were made to collide', async (t) => {
   t.ok(names.size < colliding.length, `only ${names.size} are worth the search`)
 })
 
-/** Topics whose slots are the same in a table of 256. */
+t.test('tells topics of the same hash apart', async (t) => {
+  const { names, read } = scene()
+  const known = new Map<number, string>()
+  let pair: readonly [string, string] | undefined
+  for (let i = 0; pair === undefined; i++) {
+    const topic = nameOf(i)
+    const other = known.get(hashOf(topic))
+    if (other !== undefined) pair = [other, topic]
+    known.set(hashOf(topic), topic)
+  }
+  for (let round = 0; round < 2; round++) t.strictSame(pair.map(read), pair)
+  t.equal(names.size, 2)
+})
+
+/** Topics whose slots are the same in a table of 65,536. */
 function collisions(count: number): string[] {
   const found: string[] = []
   for (let i = 0; found.length < count; i++) {
-    const topic = i.toString(36).padStart(6, '0')
-    let hash = 0x811c9dc5
-    for (let at = 0; at < topic.length; at++) hash = Math.imul(hash ^ topic.charCodeAt(at), 0x01000193)
-    if (((hash ^ (hash >>> 15)) & 0xffff) === 0x1234) found.push(topic)
+    if ((hashOf(nameOf(i)) & 0xffff) === 0x1234) found.push(nameOf(i))
   }
   return found
+}
+
+function nameOf(i: number): string {
+  return i.toString(36).padStart(6, '0')
+}
+
+function hashOf(topic: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < topic.length; at++) hash = Math.imul(hash ^ topic.charCodeAt(at), 0x01000193)
+  return hash ^ (hash >>> 15)
 }
