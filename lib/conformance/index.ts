@@ -8,7 +8,7 @@ import { testOverflow } from './overflow.js'
 import { testResume } from './resume.js'
 import { Stage } from './stage.js'
 import { testStates } from './states.js'
-import { type Kit, type Needs, reasonToSkip, type Subject } from './subject.js'
+import { type EndKind, type Kit, type Needs, reasonToSkip, type Subject } from './subject.js'
 
 export type { Assert, EndKind, Kit, Subject } from './subject.js'
 
@@ -35,18 +35,7 @@ export function testTransport(kit: Kit, subject: Subject): void {
     const scenario: Scenario = (name, needs, body) => {
       if ((needs.listens ?? listens) !== listens) return
       const skip = reasonToSkip(needs, subject.transport.traits)
-      test(`${name}; the ${listens} listens`, { skip, timeout: TIMEOUT_MS }, async () => {
-        const stage = new Stage(kit, subject, listens)
-        // Ends do not keep the process alive for their deadlines, which some of these tests wait for.
-        const alive = setInterval(() => undefined, TIMEOUT_MS)
-        try {
-          await body(stage)
-          stage.check()
-        } finally {
-          await stage.close()
-          clearInterval(alive)
-        }
-      })
+      test(`${name}; the ${listens} listens`, { skip, timeout: TIMEOUT_MS }, () => perform(body, kit, subject, listens))
     }
     testOpening(scenario)
     testDelivery(scenario)
@@ -57,5 +46,23 @@ export function testTransport(kit: Kit, subject: Subject): void {
     testClosing(scenario)
     testStates(scenario)
     testInterleavings(scenario, subject.seeds ?? [1, 2, 3, 4, 5])
+  }
+}
+
+async function perform(
+  body: (stage: Stage) => Promise<void>,
+  kit: Kit,
+  subject: Subject,
+  listens: EndKind,
+): Promise<void> {
+  const stage = new Stage(kit, subject, listens)
+  // Two ends in one process may have nothing that keeps it alive while they wait for each other.
+  const alive = setInterval(() => undefined, TIMEOUT_MS)
+  try {
+    await body(stage)
+    stage.check()
+  } finally {
+    await stage.close()
+    clearInterval(alive)
   }
 }

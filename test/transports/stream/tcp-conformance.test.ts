@@ -6,5 +6,5 @@ import { stream } from '../../../transports/stream/index.js'
 
 testTransport(
   { test, assert, createProducer, createConsumer },
-  { transport: stream, freshUrl: () => 'tcp://127.0.0.1:0' },
+  { transport: stream, freshUrl: () => 'tcp://127.0.0.1:0', options: { reconnectMinMs: 1, reconnectMaxMs: 50 } },
 )
