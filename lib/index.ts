@@ -3,6 +3,7 @@ import { type Address, checkDialable, parseAddress } from './address.js'
 import { Consumer } from './consumer.js'
 import { type ConsumerOptions, checkConsumerOptions } from './consumer-options.js'
 import { FanwireError } from './errors.js'
+import type { Framing } from './framing/framing.js'
 import { nodePlatform } from './node/platform.js'
 import { Producer } from './producer.js'
 import { checkProducerOptions, type ProducerOptions } from './producer-options.js'
@@ -68,10 +69,9 @@ export async function createProducer<T = string | Uint8Array>(
       const context = contextOf(checked[i] ?? common, transport, 'producer', producer)
       const own = addresses.filter((address) => roomOf(address) === transport)
       checkRole(context.role, own)
-      producer.attach(
-        await transport.produce(own, { ...context, log: (framing) => producer.log(framing) }),
-        transport.traits,
-      )
+      const log = (framing: Framing) => producer.log(framing)
+      const end = await transport.produce(own, { ...context, log, changed: () => producer.progressed() })
+      producer.attach(end, transport.traits)
     }
   } catch (error) {
     await producer.close({ drainMs: 0 })

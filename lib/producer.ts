@@ -7,14 +7,16 @@ import { Fanout, type FanoutHost, type FanoutSettings } from './fanout.js'
 import { FlushWaiter } from './flush-waiter.js'
 import type { Framing } from './framing/framing.js'
 import type { DropReason, ProducerLedger, ProducerLinkLedger } from './ledger.js'
-import type { LinkState } from './link.js'
+import type { LinkDescription, LinkState } from './link.js'
 import { Memory } from './memory.js'
 import { badOption } from './options.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 import type { ProducerLink } from './producer-link.js'
+import { Store } from './store.js'
+import { checkTopic } from './topic.js'
 import type { Topic } from './topics.js'
-import type { Fault, ProducerEnd, StoreEnd, Traits } from './transport.js'
+import type { Fault, ProducerEnd, Traits } from './transport.js'
 import { until } from './until.js'
 import { type Waiting, WaitingRoom } from './waiting-room.js'
 
@@ -73,12 +75,6 @@ export interface ProducerStats extends ProducerLedger {
   readonly ends: readonly object[]
 }
 
-export interface LinkDescription {
-  readonly remote: string
-  readonly kind: 'fanwire' | 'foreign' | undefined
-  readonly state: LinkState
-}
-
 /** Complete options of a producer, behind the door. */
 export interface ProducerSettings extends Omit<FanoutSettings, 'run'> {
   readonly overflow: (link: Link) => Policy
@@ -113,8 +109,9 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   readonly #memory: Memory
   readonly #room: WaitingRoom
   readonly #fanouts: Fanout[] = []
-  readonly #stores: StoreEnd[] = []
   readonly #ends: ProducerEnd[] = []
+  /** Takes the place of the logs. */
+  #store: Store | undefined
   readonly #drops: DropNotices<ProducerLink | undefined, DropReason | 'refused'>
   readonly #run: number
   #lastRefusal: unknown
@@ -166,7 +163,17 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   attach(end: ProducerEnd, traits: Traits): void {
     this.#ends.push(end)
     this.#seesTopics &&= traits.filtersAtProducer
-    if (end.kind === 'store') this.#stores.push(end)
+    if (end.kind === 'store') {
+      const gaveUp = (cause: unknown) => {
+        this.#countRefusal(cause)
+        this.progressed()
+      }
+      this.#store = new Store(end, () => this.progressed(), gaveUp)
+    }
+    if (this.#store === undefined) return
+    // A message would have gone to some when the store refuses it.
+    if (this.#ends.length > 1) throw badOption(`${this.urls.join(' and ')} cannot be ends of one producer; open two`)
+    this.#updateGate()
   }
 
   /** The addresses in use, real ports included. */
@@ -200,7 +207,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     } catch (error) {
       return this.#refuse(error)
     }
-    return this.#stores.length > 0 ? this.#stored(topic, value) : this.#sent()
+    return this.#sent()
   }
 
   /**
@@ -215,23 +222,27 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
       return 'closed'
     }
     try {
+      if (this.#store !== undefined) {
+        void this.#keep(this.#store, topic, this.#encode(value))
+        return 'sent'
+      }
       if (this.#gated || !this.#publish(topic, this.#encode(value))) {
         this.#countRefusal(new FanwireError('BUFFER_FULL', 'a link holds the producer back'))
         return 'full'
       }
     } catch (error) {
       this.#countRefusal(error)
+      if (this.#store !== undefined && error instanceof FanwireError && error.code === 'BUFFER_FULL') return 'full'
       throw error
     }
-    if (this.#stores.length > 0) void this.#stored(topic, value)
-    else void this.#sent()
+    void this.#sent()
     return 'sent'
   }
 
   /** Whether a connected link wants `topic`. */
   hasSubscribers(topic: string): boolean {
     const bytes = this.#bytesOf(topic)
-    return this.#allLinks().some((link) => link.wants(bytes))
+    return this.#openDestinations > 0 || this.#allLinks().some((link) => link.wants(bytes))
   }
 
   /**
@@ -246,7 +257,12 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     }
     const bytes = topic === undefined ? undefined : this.#bytesOf(topic)
     const counts = (link: ProducerLink) => (bytes === undefined ? link.state === 'open' : link.wants(bytes))
-    await this.#until(() => this.#allLinks().filter(counts).length >= count, signal)
+    await this.#until(() => this.#allLinks().filter(counts).length + this.#openDestinations >= count, signal)
+  }
+
+  /** Those of a store, which may want anything. */
+  get #openDestinations(): number {
+    return this.#store?.end.ledgers().filter(({ state }) => state === 'open').length ?? 0
   }
 
   /**
@@ -255,10 +271,16 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    * @throws {FanwireError} `CLOSED`, or the signal's reason
    */
   async flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const store = this.#store
+    if (store !== undefined) {
+      await this.#until(() => store.pending === 0, signal)
+      await store.end.flush(signal)
+      return
+    }
     await this.#until(() => this.#room.size === 0, signal)
     this.#flush()
     const waiter = new FlushWaiter(this.#allLinks())
-    await Promise.all([this.#until(() => waiter.done, signal), ...this.#stores.map((store) => store.flush(signal))])
+    await this.#until(() => waiter.done, signal)
   }
 
   /** Exact counts, at this moment. */
@@ -267,22 +289,25 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   }
 
   #statsOf(links: readonly ProducerLink[]): ProducerStats {
-    const accepted = this.#next - 1
+    const { pending, refused } = this.#store ?? { pending: 0, refused: 0 }
     return {
       stream: this.stream,
       next: this.#next,
       // Calls that wait are not settled yet.
-      offered: this.#calls - this.#room.size,
-      accepted,
+      offered: this.#calls - this.#room.size - pending,
+      accepted: this.#next - 1 - pending - refused,
       refused: this.#refused,
       unheard: this.#unheard,
       memory: { used: this.#memory.used, limit: this.#memory.limit },
-      links: links.map((link) => ({
-        remote: link.remote,
-        kind: link.peer?.kind,
-        state: link.state,
-        ...link.ledger(),
-      })),
+      links: [
+        ...links.map((link) => ({
+          remote: link.remote,
+          kind: link.peer?.kind,
+          state: link.state,
+          ...link.ledger(),
+        })),
+        ...(this.#store?.end.ledgers() ?? []),
+      ],
       ends: this.#ends.flatMap((end) => (end.kind === 'log' && end.counts !== undefined ? [end.counts()] : [])),
     }
   }
@@ -354,7 +379,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
       fanout.publish(topic, data, dataSize, fanout.log.framing.size(topic.head, dataSize))
       heard ||= fanout.links.size > 0
     }
-    if (!heard && this.#stores.length === 0) this.#unheard++
+    if (!heard) this.#unheard++
     this.#next++
     return true
   }
@@ -391,20 +416,26 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return SENT
   }
 
-  async #stored(topic: string, value: T): Promise<void> {
-    const data = this.#encode(value)
-    const bytes = typeof data === 'string' ? this.#bytes(data) : data
-    const number = this.#next - 1
-    await Promise.all([this.#sent(), ...this.#stores.map((store) => store.append(topic, bytes, number))])
+  /** Gives a message to the store. What that refuses later, even if nobody waits for it, is counted and announced. */
+  #keep(store: Store, topic: string, data: string | Uint8Array): Promise<void> {
+    checkTopic(topic)
+    const bytes = typeof data === 'string' ? this.#bytes(data) : cloneBytes(data)
+    const size = this.platform.textSize(topic) + bytes.length
+    const most = this.settings.maxMessageBytes
+    if (size > most) this.#tooLong(size, `maxMessageBytes, ${most}`)
+    const taking = store.append(topic, bytes, this.#next)
+    this.#next++
+    if (taking === undefined) return SENT
+    taking.catch(() => undefined)
+    return taking
   }
 
   #sendSlowly(topic: string, value: T, signal: AbortSignal | undefined): Promise<void> {
     if (this.#state !== 'open') throw closed()
     signal?.throwIfAborted()
     const data = this.#encode(value)
-    if (!this.#gated && this.#publish(topic, data)) {
-      return this.#stores.length > 0 ? this.#stored(topic, value) : this.#sent()
-    }
+    if (this.#store !== undefined) return this.#keep(this.#store, topic, data)
+    if (!this.#gated && this.#publish(topic, data)) return this.#sent()
     return this.#wait(topic, data, signal)
   }
 
@@ -471,8 +502,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
         break
       }
       waiting.sent()
-      if (this.#stores.length > 0) this.#stored(waiting.topic, waiting.data as T).then(waiting.resolve, waiting.reject)
-      else void this.#sent().then(waiting.resolve)
+      void this.#sent().then(waiting.resolve)
     }
     this.#updateGate()
     this.progressed()
@@ -484,7 +514,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   }
 
   #updateGate(): void {
-    this.#gated = this.#state !== 'open' || this.#room.size > 0 || this.#held
+    this.#gated = this.#state !== 'open' || this.#store !== undefined || this.#room.size > 0 || this.#held
     if (this.#room.size === 0 || this.#held || this.#pumping) return
     this.#pumping = true
     this.platform.defer(() => this.#pump())

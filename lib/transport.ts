@@ -1,6 +1,8 @@
 import type { Address } from './address.js'
 import type { ErrorCode } from './errors.js'
 import type { Framing, SkipReason } from './framing/framing.js'
+import type { ProducerLinkLedger } from './ledger.js'
+import type { LinkDescription } from './link.js'
 import type { OptionTable } from './options.js'
 import type { Platform } from './platform.js'
 import type { RecoveryTerms } from './recovery.js'
@@ -75,6 +77,8 @@ export interface Fault {
 export interface ProducerContext extends Context {
   /** The producer's log in this framing: one for all ends that share the framing's name. */
   log(framing: Framing): LogPort
+  /** A destination of a store has come or gone, for which the application may wait. Links of the log need not tell. */
+  changed(): void
 }
 
 /** A producer's end is either over the shared log or over a store of its own; the API above them is the same. */
@@ -92,16 +96,24 @@ export interface LogEnd {
   unref?(): void
 }
 
-/** An end that keeps messages itself, durably for instance, instead of reading them from the log. */
+/**
+ * An end that keeps messages itself, durably for instance, instead of reading them from the log. It is its producer's only
+ * end, so that a message which it refuses has gone to nobody.
+ */
 export interface StoreEnd {
   readonly kind: 'store'
   readonly urls: readonly string[]
-  /** Takes one message. Settles when the store has it; rejects when it has not, and then it never will. */
-  append(topic: string, data: Uint8Array, number: number): void | Promise<void>
-  /** Settles when all that was taken has been handed to its destinations or dropped. */
-  flush(signal?: AbortSignal): Promise<void>
-  /** One ledger a destination, in the words of every producer link. */
-  ledgers(): readonly import('./ledger.js').ProducerLinkLedger[]
+  /**
+   * Takes one message: at once, or when the promise resolves. Calls come in the order of their numbers, and may come
+   * before earlier ones have settled. Throws or rejects when the store has not got it, and then it never will; its number
+   * is not used again. Topic and size are checked; `data` is the store's, and never changes.
+   */
+  append(topic: string, data: Uint8Array, number: number): undefined | Promise<void>
+  /** Settles when all that was taken has been handed to its destinations or dropped. Rejects with the signal's reason. */
+  flush(signal: AbortSignal | undefined): Promise<void>
+  /** One ledger a destination, in the words of every producer link; after {@link close} the final ones. */
+  ledgers(): readonly (LinkDescription & ProducerLinkLedger)[]
+  /** Stops handing out. Appends that have not settled are rejected. */
   close(): Promise<void>
   unref?(): void
 }

@@ -31,7 +31,11 @@ export class Stage {
       memoryBytes: memory.bytes,
       retention: new Retention(retain),
     })
-    const context = { ...this.#context(options, 'producer'), log: producer.log.bind(producer) }
+    const context = {
+      ...this.#context(options, 'producer'),
+      log: producer.log.bind(producer),
+      changed: () => undefined,
+    }
     producer.on('fault', (fault) => this.faults.push({ of: 'producer', ...fault }))
     producer.attach(
       await inproc.produce(addresses, { ...context, fault: (fault) => producer.fault(fault) }),

@@ -219,6 +219,7 @@ export async function produce(
       read: () => undefined,
       retain: () => undefined,
     }),
+    changed: () => undefined,
   }
   const end = (await stream.produce([urls].flat().map(parseAddress), producer)) as LogEnd
   const close = async () => {
