@@ -10,6 +10,7 @@ import { checkProducerOptions, type ProducerOptions } from './producer-options.j
 import { Retention } from './retention.js'
 import type { Context, Transport } from './transport.js'
 
+export type { Address } from './address.js'
 export { bytes, type Codec, json, type StandardSchema, text } from './codec.js'
 export type {
   ConsumerEvents,
@@ -25,6 +26,7 @@ export type {
 export { Consumer } from './consumer.js'
 export type { ConsumerOptions, ConsumerOverflow } from './consumer-options.js'
 export { type ErrorCode, FanwireError } from './errors.js'
+export type { Framing, SkipFraming, SkipReason } from './framing/framing.js'
 export type { SourceLedger } from './intake.js'
 export {
   balanceLink,
@@ -34,10 +36,12 @@ export {
   type ProducerLinkLedger,
   type StreamLedger,
 } from './ledger.js'
-export type { LinkState } from './link.js'
+export type { LinkDescription, LinkState } from './link.js'
 export type { Message } from './message.js'
+export type { OptionRule, OptionTable } from './options.js'
 export type { Overflow, OverflowChoice, Policy } from './overflow.js'
 export { pipe } from './pipe.js'
+export type { Platform, Timer } from './platform.js'
 export type { CloseOptions, Drop, Link, LinkedOptions, ProducerEvents, ProducerStats, SendOptions } from './producer.js'
 export { Producer } from './producer.js'
 export type { ProducerOptions } from './producer-options.js'

@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict'
+import { createConsumer, createProducer } from 'fanwire'
+import { testTransport } from 'fanwire/conformance'
+import t from 'tap'
+import { own } from '../../../examples/own-transport/index.js'
+
+// Hundreds of small tests make one file.
+t.setTimeout(600_000)
+
+testTransport(
+  { test: t.test.bind(t), assert, createProducer, createConsumer },
+  { transport: own, freshUrl: () => 'own://127.0.0.1:0', options: { reconnectMs: 1 } },
+)
