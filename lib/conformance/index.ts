@@ -3,6 +3,7 @@ import { testDelivery } from './delivery.js'
 import { testFilters } from './filters.js'
 import { testInterleavings } from './interleaving.js'
 import { testLinks } from './links.js'
+import { testLoss } from './loss.js'
 import { testOpening } from './opening.js'
 import { testOverflow } from './overflow.js'
 import { testResume } from './resume.js'
@@ -43,6 +44,7 @@ export function testTransport(kit: Kit, subject: Subject): void {
     testLinks(scenario)
     testResume(scenario)
     testOverflow(scenario)
+    testLoss(scenario)
     testClosing(scenario)
     testStates(scenario)
     testInterleavings(scenario, subject.seeds ?? [1, 2, 3, 4, 5])

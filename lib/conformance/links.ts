@@ -3,6 +3,7 @@ import type { Scenario } from './index.js'
 import { codeOf, lastLedger, outcome, sequencesOf, unlinked } from './stage.js'
 
 export function testLinks(scenario: Scenario): void {
+  const connected = { reliable: true } as const
   const atProducer = { ...counted(), filtersAtProducer: true } as const
 
   scenario('waits for as many links as are asked for', {}, async (stage) => {
@@ -15,8 +16,7 @@ export function testLinks(scenario: Scenario): void {
     })
     for (let i = 1; i <= 3; i++) {
       assert.equal(three, false)
-      const dialler = await stage.dialler(url)
-      await Promise.all([dialler.linked(), listener.linked({ count: i })])
+      await stage.meet(listener, await stage.dialler(url), i)
     }
     await linked
     await listener.linked()
@@ -41,7 +41,7 @@ export function testLinks(scenario: Scenario): void {
     await Promise.all([producer.linked({ topic: 'b' }), consumer.linked({ topic: 'b' })])
   })
 
-  scenario('gives up waiting for a link when the end is closed', {}, async (stage) => {
+  scenario('gives up waiting for a link when the end is closed', connected, async (stage) => {
     const { assert } = stage
     const listener = await stage.listener()
     const dialler = await stage.dialler(await stage.freeUrl())
@@ -107,7 +107,7 @@ export function testLinks(scenario: Scenario): void {
     stage.assert.deepEqual([accepted, unheard, links.length], [1, 0, 1])
   })
 
-  scenario('closes one link of several for good, whichever side closes it', {}, async (stage) => {
+  scenario('closes one link of several for good, whichever side closes it', connected, async (stage) => {
     for (const side of ['accepted', 'dialled'] as const) {
       const listener = await stage.listener()
       const [url] = listener.urls as [string]

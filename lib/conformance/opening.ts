@@ -7,6 +7,8 @@ import { codeOf, linked, outcome, turn, unlinked } from './stage.js'
 const STEPS = 12
 
 export function testOpening(scenario: Scenario): void {
+  const connected = { reliable: true } as const
+
   scenario('rejects with the signal’s reason when aborted before opening', {}, async (stage) => {
     const { assert } = stage
     const reason = new Error('changed my mind')
@@ -46,8 +48,7 @@ export function testOpening(scenario: Scenario): void {
     assert.equal(await codeOf(listening([free, taken])), 'ADDRESS_IN_USE')
     await stage.listener(free)
     // The one that was there has noticed nothing.
-    await stage.dialler(taken)
-    await first.linked()
+    await stage.meet(first, await stage.dialler(taken))
     await first.close()
     await stage.listener(taken)
   })
@@ -59,7 +60,7 @@ export function testOpening(scenario: Scenario): void {
     assert.ok(!/:0$/.test(listener.urls[0] as string), `${listener.urls[0]} has a real port`)
     const dialler = await stage.dialler(listener.urls[0] as string)
     assert.deepEqual(dialler.urls, listener.urls)
-    await Promise.all([listener.linked(), dialler.linked()])
+    await stage.meet(listener, dialler)
   })
 
   scenario('listens on several addresses as one end', {}, async (stage) => {
@@ -68,8 +69,7 @@ export function testOpening(scenario: Scenario): void {
     const listener = await listening([stage.freshUrl(), stage.freshUrl()])
     assert.equal(new Set(listener.urls).size, 2)
     for (const [i, url] of listener.urls.entries()) {
-      const dialler = await stage.dialler(url)
-      await Promise.all([dialler.linked(), listener.linked({ count: i + 1 })])
+      await stage.meet(listener, await stage.dialler(url), i + 1)
     }
   })
 
@@ -78,17 +78,17 @@ export function testOpening(scenario: Scenario): void {
     const dialler = await stage.dialler(url)
     await turn()
     const listener = await stage.listener(url)
-    await Promise.all([dialler.linked(), listener.linked()])
+    await stage.meet(listener, dialler)
   })
 
-  scenario('lets both ends hear of their first link', {}, async (stage) => {
+  scenario('lets both ends hear of their first link', connected, async (stage) => {
     const listener = await stage.listener()
     const atListener = linked(listener)
     const dialler = await stage.dialler(listener.urls[0] as string)
     await Promise.all([atListener, linked(dialler)])
   })
 
-  scenario('opens an address again as soon as it is closed, ten times', {}, async (stage) => {
+  scenario('opens an address again as soon as it is closed, ten times', connected, async (stage) => {
     const url = await stage.freeUrl()
     const dialler = await stage.dialler(url)
     for (let i = 0; i < 10; i++) {
@@ -100,7 +100,7 @@ export function testOpening(scenario: Scenario): void {
     }
   })
 
-  scenario('closes while nobody answers', {}, async (stage) => {
+  scenario('closes while nobody answers', connected, async (stage) => {
     const url = await stage.freeUrl()
     for (let turns = 0; turns < STEPS; turns++) {
       const dialler = await stage.dialler(url)
@@ -111,7 +111,7 @@ export function testOpening(scenario: Scenario): void {
     }
   })
 
-  scenario('closes at any turn of a handshake, which does the other end no harm', {}, async (stage) => {
+  scenario('closes at any turn of a handshake, which does the other end no harm', connected, async (stage) => {
     const listener = await stage.listener()
     const [url] = listener.urls as [string]
     for (let turns = 0; turns < STEPS; turns++) {

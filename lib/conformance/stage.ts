@@ -113,11 +113,31 @@ export class Stage {
       await openConsumers()
       await openProducers()
     }
-    await Promise.all([
-      ...producers.map((producer) => producer.linked({ count: c })),
-      ...consumers.map((consumer) => consumer.linked({ count: p })),
-    ])
+    await this.#link([...producers.map((end) => ({ end, count: c })), ...consumers.map((end) => ({ end, count: p }))])
     return { producer: producers[0] as Producer, consumer: consumers[0] as Consumer, producers, consumers }
+  }
+
+  /** Waits until the two are linked, the first with as many others as `count`. */
+  async meet(listener: Producer | Consumer, dialler: Producer | Consumer, count = 1): Promise<void> {
+    await this.#link([
+      { end: listener, count },
+      { end: dialler, count: 1 },
+    ])
+  }
+
+  async #link(ends: readonly { readonly end: Producer | Consumer; readonly count: number }[]): Promise<void> {
+    let linked = false
+    const all = Promise.all(ends.map(({ end, count }) => end.linked({ count }))).then(() => {
+      linked = true
+    })
+    const { reliable, tailLoss } = this.traits
+    if (reliable || tailLoss) return all
+    // Without connections and heartbeats nobody is known before the first message, and that may be lost.
+    while (!linked) {
+      for (const { end } of ends) if ('trySend' in end) await end.send('hello', '')
+      await turn()
+    }
+    return all
   }
 
   /** Opens a consumer for a producer that is there, and waits until they are linked. */
