@@ -1,6 +1,6 @@
 import { counted } from './delivery.js'
 import type { Scenario } from './index.js'
-import { codeOf, heard, lastLedger, pattern, range, sequencesOf, turn, unlinked } from './stage.js'
+import { begin, codeOf, heard, lastLedger, pattern, range, sequencesOf, turn, unlinked } from './stage.js'
 
 export function testClosing(scenario: Scenario): void {
   const inOrder = { ordered: true, reliable: true } as const
@@ -105,11 +105,11 @@ export function testClosing(scenario: Scenario): void {
     const { producer, consumer } = await stage.cast()
     const reader = stage.reader(consumer)
     let sending = true
-    const sent = (async () => {
+    const sent = begin(async () => {
       for (let i = 0; sending; i++) {
         if ((await codeOf(producer.send('a', pattern(1_000, i)))) !== undefined) return
       }
-    })()
+    })
     await reader.count(1_000)
     const last = lastLedger(producer)
     const stats = await consumer.close()
@@ -125,9 +125,9 @@ export function testClosing(scenario: Scenario): void {
     const { assert } = stage
     const { producer, consumer } = await stage.cast()
     const texts: string[] = []
-    const looping = (async () => {
+    const looping = begin(async () => {
       for await (const message of consumer) texts.push(message.text())
-    })()
+    })
     await producer.send('a', 'last')
     const gone = unlinked(consumer)
     await producer.close()

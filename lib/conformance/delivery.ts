@@ -1,6 +1,6 @@
 import type { Message } from '../message.js'
 import type { Scenario } from './index.js'
-import { codeOf, heard, isSame, pattern, range, sequencesOf, turn } from './stage.js'
+import { begin, codeOf, heard, isSame, pattern, range, sequencesOf, turn } from './stage.js'
 
 const MIB = 1024 * 1024
 /** On both sides of every length that a frame may be written in. */
@@ -12,9 +12,9 @@ export function testDelivery(scenario: Scenario): void {
 
   scenario('keeps the order of 20,000 messages, one by one', inOrder, async (stage) => {
     const { producer, consumer } = await stage.cast()
-    const sending = (async () => {
+    const sending = begin(async () => {
       for (let i = 0; i < 20_000; i++) await producer.send('numbers', `${i}`)
-    })()
+    })
     let expected = 0
     for await (const message of consumer) {
       if (message.text() !== `${expected}`) throw new Error(`${message.text()} came in place of ${expected}`)
@@ -42,9 +42,9 @@ export function testDelivery(scenario: Scenario): void {
     const cast = await stage.cast()
     const reader = stage.reader(cast.consumer)
     const sizes = DATA_SIZES.flatMap((data) => TOPIC_SIZES.map((topic) => ({ topic: 't'.repeat(topic), data })))
-    const sending = (async () => {
+    const sending = begin(async () => {
       for (const [i, { topic, data }] of sizes.entries()) await cast.producer.send(topic, pattern(data, i))
-    })()
+    })
     await Promise.all([sending, reader.count(sizes.length)])
     for (const [i, { topic, data }] of sizes.entries()) {
       const message = reader.taken[i] as Message
@@ -193,9 +193,9 @@ export function testDelivery(scenario: Scenario): void {
     if (!('trySend' in producer) || 'trySend' in consumer) throw new Error('two ends of one kind')
     await Promise.all([producer.linked({ count: 2 }), consumer.linked({ count: 2 })])
     const reader = stage.reader(consumer)
-    const sending = (async () => {
+    const sending = begin(async () => {
       for (let i = 0; i < 1_000; i++) await producer.send('a', `${i}`)
-    })()
+    })
     await Promise.all([sending, reader.count(1_000)])
     await reader.during(producer.flush())
     assert.deepEqual(sequencesOf(reader.taken), range(1, 1_001))

@@ -6,7 +6,7 @@ import type { Link, Producer } from '../producer.js'
 import { counted } from './delivery.js'
 import type { Scenario } from './index.js'
 import type { Reader } from './reader.js'
-import { type Cast, codeOf, heard, pattern, range, type Stage, sequencesOf, turn, unlinked } from './stage.js'
+import { begin, type Cast, codeOf, heard, pattern, range, type Stage, sequencesOf, turn, unlinked } from './stage.js'
 
 const STALLED = 'STALLED001'
 const HEALTHY = 'HEALTHY001'
@@ -143,9 +143,9 @@ function testBackpressure(scenario: Scenario): void {
     const { producer, healthy, stalled, link } = scene
     const slow = heard(producer, 'slow')
     let sent = 0
-    const sending = (async () => {
+    const sending = begin(async () => {
       for (; sent < SENT; sent++) await producer.send(`${sent % TOPICS}`, pattern(1_000, sent))
-    })()
+    })
     assert.equal((await slow)[0], link)
     for (let i = 0; i < 20; i++) await turn()
     const before = sent

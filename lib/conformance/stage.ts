@@ -253,6 +253,13 @@ export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   return 'error' in result ? ((result.error as { code?: unknown }).code ?? result.error) : result.value
 }
 
+/** Begins work that is waited for later. Should the test fail before, what the work fails with is no news. */
+export function begin<T>(work: () => Promise<T>): Promise<T> {
+  const working = work()
+  working.catch(() => undefined)
+  return working
+}
+
 /** Lets everything run that is ready to run: sockets, timers that are due, promises. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve))

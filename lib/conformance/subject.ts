@@ -50,7 +50,8 @@ export function reasonToSkip({ listens: _, ...needs }: Needs, traits: Traits): s
   for (const [trait, needed] of Object.entries(needs)) {
     const has = traits[trait as keyof Traits]
     if (has === needed) continue
-    return typeof needed === 'boolean' ? `${trait} is not promised` : `${trait} is ${has}, not ${needed}`
+    if (typeof needed !== 'boolean') return `${trait} is ${has}, not ${needed}`
+    return needed ? `${trait} is not promised` : `${trait} is promised`
   }
   return false
 }
