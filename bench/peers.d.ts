@@ -2,7 +2,7 @@
 
 declare module 'zeromq' {
   export class XPublisher {
-    constructor(options?: { noDrop?: boolean; sendHighWaterMark?: number; linger?: number })
+    constructor(options?: { sendHighWaterMark?: number; linger?: number })
     readonly lastEndpoint: string | null
     bind(url: string): Promise<void>
     /** Subscriptions. */

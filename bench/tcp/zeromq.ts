@@ -1,13 +1,13 @@
 import { Subscriber, XPublisher } from 'zeromq'
 import { type Contender, topicsOf } from '../contender.js'
 
-/** What may wait on either side: as many messages as fanwire lets wait. */
-const HIGH_WATER_MARK = 10_000
+/** Any number may wait on either side: a publisher does not wait at a limit, it drops or fails. */
+const HIGH_WATER_MARK = 0
 
-/** zeromq.js, one to one: a publisher that waits when its subscriber is slow, since it would drop otherwise. */
+/** zeromq.js, one to one. */
 export const contender: Contender = {
   async send(task) {
-    const publisher = new XPublisher({ noDrop: true, sendHighWaterMark: HIGH_WATER_MARK, linger: 0 })
+    const publisher = new XPublisher({ sendHighWaterMark: HIGH_WATER_MARK, linger: 0 })
     await publisher.bind('tcp://127.0.0.1:*')
     const [name = ''] = topicsOf(task)
     const topic = Buffer.from(name)
