@@ -77,11 +77,11 @@ export class Arrival<T = Uint8Array> implements Message<T> {
   }
 
   get topicBytes(): Uint8Array {
-    return this.source.platform.view(this.chunk.bytes, this.topicStart, this.topicEnd)
+    return this.chunk.view(this.source.platform, this.topicStart, this.topicEnd)
   }
 
   get data(): Uint8Array {
-    this.view ??= this.source.platform.view(this.chunk.bytes, this.dataStart, this.dataEnd)
+    this.view ??= this.chunk.view(this.source.platform, this.dataStart, this.dataEnd)
     return this.view
   }
 
@@ -118,15 +118,16 @@ export class Arrival<T = Uint8Array> implements Message<T> {
     const bytes = source.platform.allocate(parts.reduce((sum, { length }) => sum + length, size))
     copyBytes(chunk.bytes, topicStart, topicEnd, bytes, 0)
     copyBytes(chunk.bytes, dataStart, dataEnd, bytes, topicSize)
+    const own = new Chunk(bytes)
     let at = size
     const frames = parts.map((part) => {
       bytes.set(part, at)
       at += part.length
-      return source.platform.view(bytes, at - part.length, at)
+      return own.view(source.platform, at - part.length, at)
     })
     const copy = new Arrival<T>(
       source,
-      new Chunk(bytes),
+      own,
       0,
       topicSize,
       topicSize,

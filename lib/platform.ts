@@ -11,8 +11,8 @@ export interface Platform {
   writeText(target: Uint8Array, at: number, text: string): number
   /** Reads UTF-8; what is not UTF-8 becomes U+FFFD. */
   readText(source: Uint8Array, from: number, to: number): string
-  /** A view on `source[from, to)`: a `Buffer` in Node, a `Uint8Array` elsewhere. */
-  view(source: Uint8Array, from: number, to: number): Uint8Array
+  /** A view on `size` bytes of `memory`: a `Buffer` in Node, a `Uint8Array` elsewhere. */
+  view(memory: ArrayBufferLike, at: number, size: number): Uint8Array
   /** Runs `callback` at the end of this turn, before the next socket event (`process.nextTick`). */
   defer(callback: () => void): void
   /** A promise that resolves after timers and sockets have had their turn (`setImmediate`). */

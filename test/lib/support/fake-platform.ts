@@ -50,8 +50,8 @@ export class FakePlatform implements Platform {
     target.set(source.subarray(from, to), at)
   }
 
-  view(source: Uint8Array, from: number, to: number): Uint8Array {
-    return source.subarray(from, to)
+  view(memory: ArrayBufferLike, at: number, size: number): Uint8Array {
+    return new Uint8Array(memory, at, size)
   }
 
   defer(callback: () => void): void {
