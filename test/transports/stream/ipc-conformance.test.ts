@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { teardown, test } from 'tap'
+import t from 'tap'
 import { testTransport } from '../../../lib/conformance/index.js'
 import { createConsumer, createProducer } from '../../../lib/index.js'
 import { stream } from '../../../transports/stream/index.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'fanwire-'))
-teardown(() => rmSync(folder, { recursive: true }))
+t.teardown(() => rmSync(folder, { recursive: true }))
 let count = 0
 
 testTransport(
-  { test, assert, createProducer, createConsumer },
+  { test: t.test, assert, createProducer, createConsumer },
   {
     transport: stream,
     freshUrl: () => `ipc://${join(folder, `${++count}.sock`)}`,
