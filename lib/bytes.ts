@@ -10,6 +10,19 @@ export function copyBytes(source: Uint8Array, from: number, to: number, target: 
   for (let i = from, j = at; i < to; i++, j++) target[j] = source[i] as number
 }
 
+/** As {@link copyBytes}, for a hundred bytes or so from memory that has a view already: twice as fast as `set`. */
+export function copyWords(source: DataView, from: number, to: number, target: DataView, at: number): void {
+  let i = from
+  let j = at
+  for (; i + 16 <= to; i += 16, j += 16) {
+    target.setInt32(j, source.getInt32(i))
+    target.setInt32(j + 4, source.getInt32(i + 4))
+    target.setInt32(j + 8, source.getInt32(i + 8))
+    target.setInt32(j + 12, source.getInt32(i + 12))
+  }
+  for (; i < to; i++, j++) target.setInt8(j, source.getInt8(i))
+}
+
 /** `source[from, to)` in memory of its own: what a `Buffer` calls `slice` is a view. */
 export function cloneBytes(source: Uint8Array, from = 0, to = source.length): Uint8Array {
   return Uint8Array.prototype.slice.call(source, from, to)

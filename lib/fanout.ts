@@ -19,6 +19,13 @@ import { FilteredView, POSITION_BYTES, type View, WholeView } from './view.js'
 /** Consumers remembered for having been cut off. */
 const MOST_ON_PROBATION = 1024
 
+/** Messages between two looks, however small they are. */
+const MOST_UNSEEN = 2048
+/** Looks without a flush where no link wants everything. */
+const MOST_PATIENCE = 4
+/** Milliseconds for which a loop of sends may keep timers and sockets waiting although every link keeps up. */
+const MOST_BUSY_MS = 4
+
 /** What a fanout tells its producer. */
 export interface FanoutHost {
   /** Which policy a link gets, once its peer is known. */
@@ -71,7 +78,12 @@ export class Fanout implements LogPort {
   /** The number up to which all links were offered everything: a link may call back while others still wait for that. */
   #offered: number
   #flushing = false
-  #restedBytes = 0
+  /** Where the log was at the last look, and when everybody else last had a turn. */
+  #looked: number
+  #lookedBytes = 0
+  #restedAt = 0
+  /** Looks since the last flush. */
+  #patience = 0
   #watch: Timer | undefined
   #watchAt = Infinity
   readonly #probation = new Set<string>()
@@ -85,6 +97,7 @@ export class Fanout implements LogPort {
     next: number,
   ) {
     this.log = new Log(platform, memory, framing, next)
+    this.#looked = next
     this.#flushed = next
     this.#offered = next
     this.topics = new Topics(platform, memory, framing)
@@ -98,14 +111,27 @@ export class Fanout implements LogPort {
     return this.platform.now()
   }
 
-  /** So much was published since the turn began, or since everybody else last had one, that it should leave at once. */
+  /** So much was published since the last look that the next one is due. */
   get due(): boolean {
-    return this.log.bytes - this.#restedBytes >= SLAB_BYTES
+    const { log } = this
+    return log.bytes - this.#lookedBytes >= SLAB_BYTES || log.next - this.#looked >= MOST_UNSEEN
+  }
+
+  /** Looks in the middle of a turn whether links should be offered what was published. True when the turn must end. */
+  look(): boolean {
+    this.#looked = this.log.next
+    this.#lookedBytes = this.log.bytes
+    const ends = this.platform.now() - this.#restedAt > MOST_BUSY_MS
+    // Links that want a part of it only had better get that in larger pieces.
+    if (ends || this.#whole.links.size > 0 || ++this.#patience === MOST_PATIENCE) this.flush()
+    return ends || this.#behind.size > 0
   }
 
   /** Everybody else has a turn now. */
   rest(): void {
-    this.#restedBytes = this.log.bytes
+    this.#looked = this.log.next
+    this.#lookedBytes = this.log.bytes
+    this.#restedAt = this.platform.now()
   }
 
   /** There is memory for one more slab. */
@@ -171,6 +197,7 @@ export class Fanout implements LogPort {
   flush(): void {
     const { log } = this
     if (log.next === this.#flushed) return
+    this.#patience = 0
     this.flushedAt = this.platform.now()
     this.#flushed = log.next
     const isOutermost = !this.#flushing

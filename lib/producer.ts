@@ -408,8 +408,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     const fanouts = this.#fanouts
     for (let i = 0; i < fanouts.length; i++) {
       const fanout = fanouts[i] as Fanout
-      if (!fanout.due) continue
-      fanout.flush()
+      if (!fanout.due || !fanout.look()) continue
       fanout.rest()
       return this.platform.breathe()
     }

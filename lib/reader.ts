@@ -1,4 +1,4 @@
-import { copyBytes } from './bytes.js'
+import { copyBytes, copyWords } from './bytes.js'
 import type { Cursor, Partial, Segment } from './cursor.js'
 import type { SkipFraming } from './framing/framing.js'
 import type { LastValue, LastValues } from './last-values.js'
@@ -9,6 +9,8 @@ import { FilteredView } from './view.js'
 
 /** A stretch of matches of at least this many bytes leaves as a slice of its slab; shorter ones are gathered by copying. */
 const SLICE_BYTES = 2048
+/** From here on a call into the runtime copies faster. */
+const WORDS_BYTES = 256
 /** Gathering goes to a fresh buffer when less than this is left in the one at hand. */
 const LEAST_ROOM = 4096
 
@@ -129,7 +131,7 @@ export class Reader {
       const from = slab.startOf(number - slab.first)
       const to = slab.ends[number - slab.first] as number
       if (count > 0 && to - from >= SLICE_BYTES) break
-      if (!this.#append(cursor, slab.bytes, from, to, number, scratch, limit, room.counted)) break
+      if (!this.#append(cursor, slab, from, to, number, scratch, limit, room.counted)) break
       if (count++ === 0) first = number
       cursor.index++
     }
@@ -172,7 +174,7 @@ export class Reader {
     let count = 0
     for (const { bytes, number } of values) {
       const short = bytes.length < SLICE_BYTES
-      if (!short || !this.#append(cursor, bytes, 0, bytes.length, number, scratch, limit, room.counted)) {
+      if (!short || !this.#append(cursor, { bytes }, 0, bytes.length, number, scratch, limit, room.counted)) {
         if (count > 0 || (short && !room.idle)) break
         if (this.#settleOwed(cursor, number, room)) return true
         return this.#begin(cursor, { bytes, slab: undefined, at: 0, end: bytes.length, number }, room)
@@ -207,7 +209,7 @@ export class Reader {
   /** Adds one message to the gathered run, after the SKIPs that it needs. False when it does not fit. */
   #append(
     cursor: Cursor,
-    bytes: Uint8Array,
+    { bytes, words }: { readonly bytes: Uint8Array; readonly words?: DataView },
     from: number,
     to: number,
     number: number,
@@ -220,7 +222,8 @@ export class Reader {
     cursor.passTo(number)
     if (skip === undefined) cursor.forget()
     else writeSkips(cursor, scratch, skip)
-    copyBytes(bytes, from, to, scratch.bytes, scratch.used)
+    if (words !== undefined && to - from <= WORDS_BYTES) copyWords(words, from, to, scratch.words, scratch.used)
+    else copyBytes(bytes, from, to, scratch.bytes, scratch.used)
     scratch.used += to - from
     cursor.number = number + 1
     return true

@@ -5,6 +5,8 @@ import type { Platform } from './platform.js'
 export const SLAB_BYTES = 256 * 1024
 /** The first slab, and one that follows a pause: an idle producer is small. */
 const SMALL_SLAB_BYTES = 16 * 1024
+/** Slabs kept for later while a backlog grows and shrinks. */
+const MOST_SPARES = 16
 /** What a slab's index costs for each message: its end and its topic. */
 const INDEX_BYTES = 8
 
@@ -30,8 +32,11 @@ export class Slab {
   ends: Uint32Array
   /** The id of each message's topic. */
   topics: Uint32Array
+  /** The same memory as `bytes`. */
+  readonly words: DataView
 
   constructor(readonly bytes: Uint8Array) {
+    this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const capacity = Math.max(64, bytes.length >> 6)
     this.ends = new Uint32Array(capacity)
     this.topics = new Uint32Array(capacity)
@@ -76,7 +81,7 @@ export class Slab {
 
 /** Hands out slabs and takes them back; the one place that charges them to the memory bound. */
 export class SlabPool {
-  #spare: Slab | undefined
+  readonly #spares: Slab[] = []
   #grown = false
 
   constructor(
@@ -87,7 +92,7 @@ export class SlabPool {
   /** What taking a slab for a message of `size` bytes would add to the memory in use. */
   costOf(size: number): number {
     const bytes = this.#sizeFor(size)
-    return bytes === SLAB_BYTES && this.#spare !== undefined ? 0 : bytes + Math.max(64, bytes >> 6) * INDEX_BYTES
+    return bytes === SLAB_BYTES && this.#spares.length > 0 ? 0 : bytes + Math.max(64, bytes >> 6) * INDEX_BYTES
   }
 
   /** A slab with room for a message of `size` bytes. One above half of a slab gets a slab of its own. */
@@ -103,8 +108,7 @@ export class SlabPool {
 
   /** A slab of the full size, whatever it is for. */
   takeWhole(): Slab {
-    const spare = this.#spare
-    this.#spare = undefined
+    const spare = this.#spares.pop()
     if (spare !== undefined) return spare
     const slab = new Slab(this.platform.allocate(SLAB_BYTES))
     this.memory.used += slab.cost
@@ -129,17 +133,26 @@ export class SlabPool {
     this.memory.used += slab.cost - before
   }
 
-  /** Takes back a slab that nobody reads any more. One is kept for the next, so that a steady producer never allocates. */
+  /** Takes back a slab that nobody reads any more, for one of the next: the system takes long to hand out memory. */
   give(slab: Slab): void {
-    if (this.#spare === undefined && !slab.shared && slab.bytes.length === SLAB_BYTES) this.#spare = slab
+    const usable = !slab.shared && slab.bytes.length === SLAB_BYTES
+    if (usable && this.#spares.length < MOST_SPARES) this.#spares.push(slab)
     else this.memory.used -= slab.cost
+  }
+
+  /** Nothing waits: slab by slab, lets go of all but the one that a steady producer fills next. */
+  settle(): void {
+    if (this.#spares.length > 1) this.#discard()
   }
 
   /** Lets go of what is kept for later. False when nothing is. */
   trim(): boolean {
-    if (this.#spare === undefined) return false
-    this.memory.used -= this.#spare.cost
-    this.#spare = undefined
+    if (this.#spares.length === 0) return false
+    while (this.#spares.length > 0) this.#discard()
     return true
+  }
+
+  #discard(): void {
+    this.memory.used -= (this.#spares.pop() as Slab).cost
   }
 }

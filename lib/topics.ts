@@ -42,6 +42,8 @@ export class Topics {
   readonly #byId: (Topic | undefined)[] = []
   readonly #free: number[] = []
   #sweepAt = SWEEP_FROM
+  /** The topic that was last asked for is most likely the next one as well. */
+  #last: Topic | undefined
   /** Where a new topic is encoded. */
   readonly #encoded: Uint8Array
 
@@ -54,7 +56,11 @@ export class Topics {
   }
 
   find(text: string): Topic | undefined {
-    return this.#byText.get(text)
+    const last = this.#last
+    if (last !== undefined && last.text === text) return last
+    const found = this.#byText.get(text)
+    if (found !== undefined) this.#last = found
+    return found
   }
 
   at(id: number): Topic {
@@ -87,6 +93,7 @@ export class Topics {
 
   /** Forgets the topics that `held` does not claim. */
   sweep(held: (topic: Topic) => boolean): void {
+    this.#last = undefined
     for (const topic of this.#byText.values()) {
       if (held(topic)) continue
       this.#byText.delete(topic.text)

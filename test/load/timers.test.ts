@@ -35,6 +35,16 @@ test('a loop that awaits every send keeps timers on time while the same process 
   t.equal(await taken, COUNT)
 })
 
+test('a loop that awaits every send keeps timers on time while the same process reads one by one over inproc', async (t) => {
+  const producer = await createProducer('inproc://timers-one-by-one')
+  const consumer = await createConsumer('inproc://timers-one-by-one')
+  t.teardown(() => Promise.all([producer.close({ drainMs: 0 }), consumer.close()]))
+  await producer.linked()
+  const taken = takeOneByOne(consumer)
+  await punctual(t, producer)
+  t.equal(await taken, COUNT)
+})
+
 test('a loop that awaits every send keeps timers on time while nobody reads', async (t) => {
   const producer = await createProducer('tcp://127.0.0.1:0')
   t.teardown(() => producer.close({ drainMs: 0 }))
@@ -86,6 +96,12 @@ async function take(consumer: Consumer): Promise<number> {
     taken += batch.length
     if (taken >= COUNT) break
   }
+  return taken
+}
+
+async function takeOneByOne(consumer: Consumer): Promise<number> {
+  let taken = 0
+  for await (const _ of consumer) if (++taken === COUNT) break
   return taken
 }
 
