@@ -334,7 +334,7 @@ export class Fanout implements LogPort {
       }
       past.push(number, size)
     }
-    for (const value of this.#lastValues.between(from, log.start, past)) push(value.number, value.bytes.length)
+    for (const value of this.#lastValues.between(from, log.start, past)) push(value.number, value.to - value.from)
     const wanted = new Map<number, boolean>()
     for (const slab of log.slabs) {
       for (let i = Math.max(0, from - slab.first); i < slab.count; i++) {

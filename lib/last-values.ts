@@ -1,16 +1,27 @@
-import { cloneBytes } from './bytes.js'
 import type { Memory } from './memory.js'
-import type { Slab } from './slab.js'
+import { SLAB_BYTES, type Slab } from './slab.js'
 import type { Topic } from './topics.js'
 import type { View } from './view.js'
 
-const VALUE_OVERHEAD_BYTES = 160
+/** What a value takes beside its bytes; measured on V8 by keeping a million of them. */
+const VALUE_OVERHEAD_BYTES = 192
+
+/** Memory for the values of one slab that has left the window, or of several that had few left. */
+interface Shelf {
+  readonly bytes: Uint8Array
+  readonly words: DataView
+  /** Bytes of values that are still kept. */
+  live: number
+}
 
 /** The newest message of a topic, framed, kept after its slab has left the window. */
 export interface LastValue {
   readonly number: number
   readonly topic: Topic
-  readonly bytes: Uint8Array
+  shelf: Shelf
+  /** Where it lies on the shelf. */
+  from: number
+  to: number
 }
 
 /**
@@ -20,6 +31,10 @@ export interface LastValue {
 export class LastValues {
   // Slabs leave in order, so that the order of insertion is the order of numbers.
   readonly #values = new Map<number, LastValue>()
+  readonly #shelves = new Set<Shelf>()
+  /** Bytes of all values, and of all shelves. */
+  #live = 0
+  #held = 0
 
   constructor(private readonly memory: Memory) {}
 
@@ -31,14 +46,6 @@ export class LastValues {
   get oldest(): number {
     for (const number of this.#values.keys()) return number
     return Infinity
-  }
-
-  has(topic: Topic): boolean {
-    return this.#values.has(topic.latest)
-  }
-
-  values(): Iterable<LastValue> {
-    return this.#values.values()
   }
 
   /** The values from number `from` up to but not including `to` that `view` wants. */
@@ -53,21 +60,32 @@ export class LastValues {
 
   /** Keeps every message of `slab` from `least` on that is still the newest of its topic. */
   keep(slab: Slab, topicAt: (id: number) => Topic, least: number): void {
+    const kept: number[] = []
+    let size = 0
     for (let i = Math.max(0, least - slab.first); i < slab.count; i++) {
+      if (topicAt(slab.topics[i] as number).latest !== slab.first + i) continue
+      kept.push(i)
+      size += (slab.ends[i] as number) - slab.startOf(i)
+    }
+    if (size === 0) return
+    const shelf = this.#build(size)
+    for (const i of kept) {
       const number = slab.first + i
       const topic = topicAt(slab.topics[i] as number)
-      if (topic.latest !== number) continue
-      const bytes = cloneBytes(slab.bytes, slab.startOf(i), slab.startOf(i + 1))
-      this.#values.set(number, { number, topic, bytes })
+      const value = { number, topic, shelf, from: 0, to: 0 }
+      place(value, shelf, slab.bytes.subarray(slab.startOf(i), slab.ends[i]))
+      this.#values.set(number, value)
       topic.kept = true
-      this.memory.used += bytes.length + VALUE_OVERHEAD_BYTES
     }
+    this.memory.used += kept.length * VALUE_OVERHEAD_BYTES
+    this.#live += size
   }
 
   /** A newer message of `topic` is about to take a number. */
   supersede(topic: Topic): void {
     topic.kept = false
     this.#delete(topic.latest)
+    if (this.#held > 2 * this.#live + SLAB_BYTES) this.#compact()
   }
 
   /** Forgets what lies before `number`: all who would read it have passed. */
@@ -94,6 +112,59 @@ export class LastValues {
     const value = this.#values.get(number)
     if (value === undefined) return
     this.#values.delete(number)
-    this.memory.used -= value.bytes.length + VALUE_OVERHEAD_BYTES
+    const { shelf, from, to } = value
+    this.memory.used -= VALUE_OVERHEAD_BYTES
+    this.#live -= to - from
+    shelf.live -= to - from
+    if (shelf.live === 0) this.#remove(shelf)
   }
+
+  #build(size: number): Shelf {
+    const bytes = new Uint8Array(size)
+    const shelf = { bytes, words: new DataView(bytes.buffer), live: 0 }
+    this.#shelves.add(shelf)
+    this.#held += size
+    this.memory.used += size
+    return shelf
+  }
+
+  #remove(shelf: Shelf): void {
+    this.#shelves.delete(shelf)
+    this.#held -= shelf.bytes.length
+    this.memory.used -= shelf.bytes.length
+  }
+
+  /** Moves the values of shelves that are half empty, or worse, together. */
+  #compact(): void {
+    const sparse = new Set<Shelf>()
+    let size = 0
+    for (const shelf of this.#shelves) {
+      if (shelf.live * 2 > shelf.bytes.length) continue
+      sparse.add(shelf)
+      size += shelf.live
+    }
+    let room = 0
+    let target: Shelf | undefined
+    for (const value of this.#values.values()) {
+      const { shelf, from, to } = value
+      if (!sparse.has(shelf)) continue
+      if (target === undefined || to - from > room) {
+        room = Math.max(to - from, Math.min(size, SLAB_BYTES))
+        target = this.#build(room)
+      }
+      place(value, target, shelf.bytes.subarray(from, to))
+      room -= to - from
+      size -= to - from
+    }
+    for (const shelf of sparse) this.#remove(shelf)
+  }
+}
+
+/** Puts a value behind those that are on the shelf already. */
+function place(value: LastValue, shelf: Shelf, bytes: Uint8Array): void {
+  value.shelf = shelf
+  value.from = shelf.live
+  value.to = shelf.live + bytes.length
+  shelf.bytes.set(bytes, value.from)
+  shelf.live = value.to
 }

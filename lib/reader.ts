@@ -172,12 +172,12 @@ export class Reader {
     const at = scratch.used
     const limit = Math.min(scratch.bytes.length, at + Math.min(room.bytes, room.allowance))
     let count = 0
-    for (const { bytes, number } of values) {
-      const short = bytes.length < SLICE_BYTES
-      if (!short || !this.#append(cursor, { bytes }, 0, bytes.length, number, scratch, limit, room.counted)) {
+    for (const { shelf, from, to, number } of values) {
+      const short = to - from < SLICE_BYTES
+      if (!short || !this.#append(cursor, shelf, from, to, number, scratch, limit, room.counted)) {
         if (count > 0 || (short && !room.idle)) break
         if (this.#settleOwed(cursor, number, room)) return true
-        return this.#begin(cursor, { bytes, slab: undefined, at: 0, end: bytes.length, number }, room)
+        return this.#begin(cursor, { bytes: shelf.bytes, slab: undefined, at: from, end: to, number }, room)
       }
       cursor.index++
       if (++count === room.messages) break
@@ -209,7 +209,7 @@ export class Reader {
   /** Adds one message to the gathered run, after the SKIPs that it needs. False when it does not fit. */
   #append(
     cursor: Cursor,
-    { bytes, words }: { readonly bytes: Uint8Array; readonly words?: DataView },
+    { bytes, words }: { readonly bytes: Uint8Array; readonly words: DataView },
     from: number,
     to: number,
     number: number,
@@ -222,7 +222,7 @@ export class Reader {
     cursor.passTo(number)
     if (skip === undefined) cursor.forget()
     else writeSkips(cursor, scratch, skip)
-    if (words !== undefined && to - from <= WORDS_BYTES) copyWords(words, from, to, scratch.words, scratch.used)
+    if (to - from <= WORDS_BYTES) copyWords(words, from, to, scratch.words, scratch.used)
     else copyBytes(bytes, from, to, scratch.bytes, scratch.used)
     scratch.used += to - from
     cursor.number = number + 1

@@ -7,8 +7,8 @@ import type { Readers } from '../support/programs/readers.js'
 const MIB = 1024 * 1024
 const MEMORY = 64 * MIB
 const COUNT = 1_000_000
-/** After so many the engine's heap has grown as far as it does before it is cleaned up. */
-const FIRST = 300_000
+/** The engine lets its heap grow to several times what is in use before it cleans up, but not with the topics. */
+const FIRST = 500_000
 
 /** What must not keep topics alive: links that see them all, through no filter and through one, and retention. */
 const cases: readonly {
@@ -58,7 +58,7 @@ for (const { what, prefixes, options, kept } of cases) {
         `${mib(alive)} MiB are in use; the producer counts ${mib(used)} MiB`,
     )
     t.strictSame(report.unbalanced, [])
-    t.ok(report.grown <= early.grown + 32 * MIB, `most was needed for the first topics, ${mib(early.grown)} MiB`)
+    t.ok(report.grown <= 1.5 * early.grown, `as many topics again need half more at most: ${mib(early.grown)} MiB before`)
     t.ok(alive <= kept + 16 * MIB, 'what is in use has come back')
     t.ok(used <= kept + 8 * MIB, 'what the producer counts has come back')
     await producer.call('close', {})
