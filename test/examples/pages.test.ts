@@ -4,6 +4,10 @@ import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { consumerOptions } from '../../lib/consumer-options.js'
+import type { OptionTable } from '../../lib/options.js'
+import { producerOptions } from '../../lib/producer-options.js'
+import { stream } from '../../transports/stream/index.js'
 
 const root = dirname(fileURLToPath(import.meta.resolve('fanwire/package.json')))
 const pages = ['README.md', 'bench/README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
@@ -32,12 +36,54 @@ for (const page of pages) {
   }
 }
 
+t.test('pages of transports have the same headings', async (t) => {
+  const shared = [
+    'What it is for',
+    'Addresses',
+    'Options',
+    'Limits',
+    'What is lost, and when',
+    'When something is wrong',
+  ]
+  for (const page of ['docs/tcp.md', 'docs/inproc.md']) {
+    const headings = Array.from(read(page).matchAll(/^## (.*)$/gm), ([, heading]) => heading)
+    t.same(
+      headings.filter((heading) => shared.includes(`${heading}`)),
+      shared,
+      page,
+    )
+  }
+})
+
 t.test('the guide has every error code', async (t) => {
   const codes = Array.from(read('lib/errors.ts').matchAll(/^ {2}\| '([A-Z_]+)'$/gm), ([, code]) => code)
   const listed = Array.from(read('docs/guide.md').matchAll(/^\| `([A-Z_]+)` \|/gm), ([, code]) => code)
   t.ok(codes.length > 10)
   t.same(listed.toSorted(), codes.toSorted())
 })
+
+const optionsOf: Readonly<Record<string, OptionTable>> = {
+  'docs/guide.md': { ...producerOptions, ...consumerOptions },
+  'docs/tcp.md': stream.options,
+}
+
+for (const [page, options] of Object.entries(optionsOf)) {
+  t.test(`${page} has every option, its default and its range`, async (t) => {
+    const [, section = ''] = /^## Options\n(.*?)^## /ms.exec(read(page)) ?? []
+    const rows = Array.from(section.matchAll(/^\| `(\w+)` \| (.*?) \| (.*?) \|/gm), ([, ...cells]) => cells)
+    t.same(rows.map(([name]) => name).toSorted(), Object.keys(options).toSorted())
+    for (const [name = '', shown, range = ''] of rows) {
+      const rule = options[name]
+      if (typeof rule?.fallback !== 'number') continue
+      t.equal(shown, rule.fallback.toLocaleString('en-US'), `the default of ${name}`)
+      const [least = Number.NaN, most = Number.NaN] = range
+        .split(' to ')
+        .map((bound) => Number(bound.replaceAll(',', '')))
+      for (const inside of [least, most]) t.equal(rule.check(inside, name), inside)
+      for (const outside of [least - 1, most + 1]) t.throws(() => rule.check(outside, name), { code: 'BAD_OPTION' })
+    }
+  })
+}
 
 t.test('the guide shows every one of its examples', async (t) => {
   for (const file of readdirSync(join(root, 'examples/guide'))) {
