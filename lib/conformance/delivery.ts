@@ -84,7 +84,7 @@ export function testDelivery(scenario: Scenario): void {
     const [sending] = [cast.producer.send('topic', pattern(most - 5, 1)), cast.producer.send('topic', 'next')]
     await Promise.all([sending, reader.count(2)])
     assert.ok(isSame((reader.taken[0] as Message).data, pattern(most - 5, 1)))
-    assert.deepEqual(sequencesOf(reader.taken), [1, 2])
+    if (stage.traits.numbers === 'counted') assert.deepEqual(sequencesOf(reader.taken), [1, 2])
     const { offered, accepted, refused } = cast.producer.stats()
     assert.deepEqual([offered, accepted, refused], [3, 2, 1])
     await stage.settle(cast, true)
