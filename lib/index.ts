@@ -11,7 +11,15 @@ import { Retention } from './retention.js'
 import type { Context, Transport } from './transport.js'
 
 export type { Address } from './address.js'
-export { bytes, type Codec, json, type StandardSchema, text } from './codec.js'
+export {
+  bytes,
+  type Codec,
+  json,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+  text,
+} from './codec.js'
 export type {
   ConsumerEvents,
   ConsumerStats,
@@ -21,30 +29,58 @@ export type {
   NewStream,
   Slow,
   Source,
+  SourceDescription,
   SourcesOptions,
+  StreamIdentity,
 } from './consumer.js'
 export { Consumer } from './consumer.js'
 export type { ConsumerOptions, ConsumerOverflow } from './consumer-options.js'
 export { type ErrorCode, FanwireError } from './errors.js'
 export type { Framing, SkipFraming, SkipReason } from './framing/framing.js'
-export type { SourceLedger } from './intake.js'
+export type { GapChange } from './gaps.js'
+export type { InboxDropReason } from './inbox.js'
+export type { LineLedger, SourceLedger } from './intake.js'
 export {
   balanceLink,
   balanceProducer,
   balanceStream,
+  type Dropped,
+  type DropReason,
   type ProducerLedger,
   type ProducerLinkLedger,
   type StreamLedger,
 } from './ledger.js'
 export type { LinkDescription, LinkState } from './link.js'
+export type { Loop } from './loop.js'
 export type { Message } from './message.js'
 export type { OptionRule, OptionTable } from './options.js'
-export type { Overflow, OverflowChoice, Policy } from './overflow.js'
+export type {
+  BackpressureOverflow,
+  BufferOverflow,
+  DropOverflow,
+  Limit,
+  Overflow,
+  OverflowChoice,
+  OverflowText,
+  Policy,
+} from './overflow.js'
 export { pipe } from './pipe.js'
 export type { Platform, Timer } from './platform.js'
-export type { CloseOptions, Drop, Link, LinkedOptions, ProducerEvents, ProducerStats, SendOptions } from './producer.js'
+export type {
+  CloseOptions,
+  Drop,
+  Link,
+  LinkedOptions,
+  ProducerEvents,
+  ProducerStats,
+  Refusal,
+  SendOptions,
+} from './producer.js'
 export { Producer } from './producer.js'
-export type { ProducerOptions } from './producer-options.js'
+export type { ProducerOptions, RetainText } from './producer-options.js'
+export type { RecoveryTerms, RequestTerms } from './recovery.js'
+export type { RetainedPast } from './retention.js'
+export type { TallyCounts } from './tally.js'
 export type * from './transport.js'
 
 /**
