@@ -360,13 +360,13 @@ export class Fanout implements LogPort {
     this.host.stopped(link, reason)
   }
 
-  remove(link: ProducerLink, reason: Error | undefined): void {
+  remove(link: ProducerLink, started: boolean, reason: Error | undefined): void {
     this.links.delete(link)
     this.#behind.delete(link)
     this.#unsettled.delete(link)
     this.#leave(link)
     if (link.full) this.relieve(link)
-    if (link.peer !== undefined) this.host.stopped(link, reason)
+    if (started) this.linkStopped(link, reason)
     if (this.#behind.size === 0) this.#tidy()
     this.host.progressed()
   }

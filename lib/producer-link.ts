@@ -236,9 +236,10 @@ export class ProducerLink implements ProducerPort {
   end(reason: Error | undefined): void {
     if (this.state === 'closed') return
     this.#detach()
+    const started = this.state === 'open'
     this.state = 'closed'
     this.#final = this.ledger()
-    this.fanout.remove(this, reason)
+    this.fanout.remove(this, started, reason)
     this.cursor?.release()
   }
 

@@ -16,3 +16,24 @@ t.test('tells consumers, before it leaves, of the numbers that came last and wer
     t.match(consumer.stats().streams, [{ first: 1, next: 5, received: 1, filtered: 3, missing: 0, lost: 0 }], url)
   }
 })
+
+t.test('tells once of a link that it dialled and lost, and not again when it closes', async (t) => {
+  for (const url of ['inproc://lost', 'tcp://127.0.0.1:0']) {
+    const consumer = await createConsumer(url, { role: 'listen' })
+    const producer = await createProducer(consumer.urls, { role: 'dial' })
+    t.teardown(() => Promise.all([producer.close(), consumer.close()]))
+    const told: string[] = []
+    producer.on('link', () => told.push('link'))
+    const unlinked = new Promise<void>((resolve) => {
+      producer.on('unlink', () => {
+        told.push('unlink')
+        resolve()
+      })
+    })
+    await producer.linked()
+    await consumer.close()
+    await unlinked
+    await producer.close()
+    t.strictSame(told, ['link', 'unlink'], url)
+  }
+})
