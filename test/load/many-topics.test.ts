@@ -58,7 +58,10 @@ for (const { what, prefixes, options, kept } of cases) {
         `${mib(alive)} MiB are in use; the producer counts ${mib(used)} MiB`,
     )
     t.strictSame(report.unbalanced, [])
-    t.ok(report.grown <= 1.5 * early.grown, `as many topics again need half more at most: ${mib(early.grown)} MiB before`)
+    t.ok(
+      report.grown <= 1.5 * early.grown,
+      `as many topics again need half more at most: ${mib(early.grown)} MiB before`,
+    )
     t.ok(alive <= kept + 16 * MIB, 'what is in use has come back')
     t.ok(used <= kept + 8 * MIB, 'what the producer counts has come back')
     await producer.call('close', {})
