@@ -6,6 +6,11 @@ import type { Arrival, Message } from './message.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 
+/** Messages between two looks at the clock. */
+const LOOK_AFTER = 256
+/** Milliseconds for which a loop that takes one by one may keep timers and sockets waiting. */
+const MOST_BUSY_MS = 4
+
 /** What the delivery tells its consumer. */
 export interface DeliveryHost {
   dropped(reason: InboxDropReason): void
@@ -21,13 +26,18 @@ export class Delivery<T> implements InboxHost {
   loop: Wakeable | undefined
   ended = false
   /** Reads one message after the other. */
-  readonly one: LoopSource<Message<T>> = this.#source(() => this.#takeOne())
+  readonly one: LoopSource<Message<T>> = this.#source(() => (this.#resting ? undefined : this.#takeOne()))
   /** Reads all that has arrived. */
   readonly all: LoopSource<Message<T>[]> = this.#source(() => this.#takeAll())
   readonly #inbox: Inbox
   /** Losses that a loop is to end with, and the place in the inbox before which each lies. */
   readonly #losses: { readonly at: number; readonly error: FanwireError }[] = []
   #waking = false
+  /** Messages that were taken one by one without a pause, and since when. */
+  #run = 0
+  #runningSince = 0
+  /** Everybody else has a turn first. */
+  #resting = false
   readonly #wake = (): void => {
     this.#waking = false
     this.loop?.wake()
@@ -114,13 +124,32 @@ export class Delivery<T> implements InboxHost {
     for (;;) {
       if (this.#losses.length > 0) this.#throwLoss()
       const { full } = inbox
+      if (this.#run >= LOOK_AFTER && this.#run % LOOK_AFTER === 0 && this.#rests()) return undefined
       const arrival = inbox.shift()
-      if (arrival === undefined) return undefined
+      if (arrival === undefined) {
+        this.#run = 0
+        return undefined
+      }
+      this.#run++
       const isMessage = this.codec === undefined || this.#decode(this.codec, arrival)
       if (isMessage) arrival.source.tally.delivered++
       if (full && !inbox.full) this.host.roomy()
       if (isMessage) return arrival as Arrival<unknown> as Arrival<T>
     }
+  }
+
+  /** A loop over what is there already never leaves the microtasks: after some milliseconds it has to wait for its turn. */
+  #rests(): boolean {
+    const now = this.platform.now()
+    if (this.#run === LOOK_AFTER) this.#runningSince = now
+    if (now - this.#runningSince <= MOST_BUSY_MS) return false
+    this.#run = 0
+    this.#resting = true
+    void this.platform.breathe().then(() => {
+      this.#resting = false
+      this.loop?.wake()
+    })
+    return true
   }
 
   #takeAll(): Message<T>[] | undefined {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import t from 'tap'
 import type { Link } from '../../../lib/producer.js'
+import { settled } from '../../lib/support/fake-platform.js'
 import { Stage, take } from './stage.js'
 
 t.test('two ends meet, whichever of them enters first and whichever listens', async (t) => {
@@ -362,6 +363,30 @@ t.test('a loop that awaits every send lets everybody else have a turn, however l
     t.ok(breaths >= 5 && breaths <= 12, `${breaths} turns in 50 ms of sending messages of ${size} bytes`)
     await producer.close()
   }
+})
+
+t.test('a loop over what has come already lets everybody else have a turn every few milliseconds', async (t) => {
+  const stage = new Stage()
+  const producer = await stage.produce('inproc://reading')
+  const consumer = await stage.consume('inproc://reading')
+  stage.platform.turn()
+  for (let i = 0; i < 4_000; i++) producer.send('a', 'b')
+  stage.platform.turn()
+  let taken = 0
+  const reading = (async () => {
+    for await (const _ of consumer) {
+      if (++taken % 100 === 0) stage.platform.advance(1)
+      if (taken === 4_000) break
+    }
+  })()
+  let turns = 0
+  for (; taken < 4_000 && turns < 20; turns++) {
+    await settled(20_000)
+    stage.platform.breath()
+  }
+  await reading
+  t.ok(turns >= 4 && turns <= 10, `${turns} turns in 40 ms of reading`)
+  await Promise.all([producer.close({ drainMs: 0 }), consumer.close()])
 })
 
 t.test('a message above what may be open goes alone, also where it is gathered', async (t) => {
