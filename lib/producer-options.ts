@@ -97,8 +97,9 @@ export function checkProducerOptions(
   addresses: readonly Address[],
   transports: readonly Transport[],
 ): CheckedProducerOptions[] {
-  return checkEndOptions('producer', producerOptions, given, addresses, transports).map(({ common, own }) => {
-    const { retain, memory } = common
+  return checkEndOptions('producer', producerOptions, given, addresses, transports).map(({ common, own }, at) => {
+    const { retain, memory, sequence } = common
+    if (sequence === true) checkNumbers(transports[at], addresses)
     if (typeof retain === 'object' && retain.bytes !== undefined && retain.bytes > memory.bytes) {
       refuse('retain.bytes', `at most memory.bytes, which is ${memory.bytes}`, retain.bytes)
     }
@@ -118,6 +119,12 @@ export interface CheckedProducerOptions
   readonly unacknowledgedBytes: number
   /** Those of the transport's own table. */
   readonly own: Readonly<Record<string, unknown>>
+}
+
+function checkNumbers(transport: Transport | undefined, addresses: readonly Address[]): void {
+  if (transport?.traits.numbers !== 'none') return
+  const scheme = addresses.find((address) => transport.schemes.includes(address.scheme))?.scheme
+  throw badOption(`sequence cannot be true for ${scheme}, whose messages have no numbers`)
 }
 
 interface OverflowAnswers {

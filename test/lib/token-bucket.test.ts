@@ -60,3 +60,30 @@ test('keeps the rate however coarse the timers are', async (t) => {
     t.ok(bytes >= perSecond * 2 * 0.99 - 1_472, `${bytes} bytes in 2 s at ${perSecond}/s, every ${tickMs} ms`)
   }
 })
+
+test('makes up for the time in which something waited, and no longer than for a while', async (t) => {
+  const clock = new FakePlatform()
+  const bucket = new TokenBucket(1_000, () => clock.now(), 5)
+  const leaving = () => {
+    let left = 0
+    for (; bucket.waitMs === 0; left++) bucket.take(1)
+    return left
+  }
+  t.equal(leaving(), 5)
+  clock.advance(30)
+  bucket.waited(50)
+  t.equal(leaving(), 30, 'all that was gained')
+  clock.advance(300)
+  bucket.waited(50)
+  t.equal(leaving(), 50, 'up to what is allowed')
+  clock.advance(30)
+  t.equal(leaving(), 5, 'nothing has waited')
+  clock.advance(30)
+  bucket.waited(50)
+  bucket.take(10)
+  clock.advance(101)
+  t.equal(leaving(), 5, 'what was granted is not kept for a burst out of nothing')
+  clock.advance(1)
+  bucket.waited(2)
+  t.equal(leaving(), 1, 'a grant is no less than the burst')
+})

@@ -24,7 +24,8 @@ import { type ReceiverSetup, receiverOptions, type SenderSetup, senderOptions } 
 const MIB = 1024 * 1024
 /** What is retained where a request server is asked for and nothing was said. */
 const RETAINED_BYTES = 16 * MIB
-const GOODBYE_MS = 100
+/** Goodbyes come as often as heartbeats, but there should be three. */
+const GOODBYES = 3
 
 /** What both ends take. */
 const options = {
@@ -66,6 +67,8 @@ export const numbered: Transport = {
     ...producerOptions,
     /** Where a server answers requests for what was lost; without it there is none. */
     requests: addressesRule(1),
+    /** How long a producer that is closed goes on saying so, and answers requests: the last chance for what was lost. */
+    goodbyeMs: duration(0, 3_600_000, 200),
     /** Bytes a second that answers to one client's address may take; all of them together four times as much. */
     answerRate: rate(1_000, 1e12, 4_000_000),
   },
@@ -87,7 +90,8 @@ export const numbered: Transport = {
   },
 
   async produce(addresses, context) {
-    const { body, maxDatagramBytes, heartbeatMs, requests, answerRate } = context.options as unknown as NumberedProducer
+    const { body, maxDatagramBytes, heartbeatMs, goodbyeMs, requests, answerRate } =
+      context.options as unknown as NumberedProducer
     const maxRun = { bytes: maxDatagramBytes - HEADER_SIZE, messages: MAX_COUNT }
     const log = context.log(moldudp64Framing(body, maxRun.bytes))
     const session = sessionBytes(log.stream)
@@ -95,7 +99,7 @@ export const numbered: Transport = {
       maxRun,
       header: (first, count) => writeHeader(session, first, count),
       heartbeat: { intervalMs: heartbeatMs, write: (next) => writeHeartbeat(session, next) },
-      goodbye: { intervalMs: GOODBYE_MS, write: (next) => writeEndOfSession(session, next) },
+      goodbye: { ...goodbyes(goodbyeMs, heartbeatMs), write: (next) => writeEndOfSession(session, next) },
     }
     const [address] = requests ?? []
     if (address === undefined) return openLines(addresses, wording, context, log)
@@ -146,6 +150,7 @@ interface ProducerOptions extends SenderSetup {
 }
 
 interface NumberedProducer extends ProducerOptions {
+  readonly goodbyeMs: number
   readonly requests: readonly Address[] | undefined
   readonly answerRate: number
 }
@@ -197,6 +202,12 @@ async function openLines(
       server?.unref()
     },
   }
+}
+
+function goodbyes(goodbyeMs: number, heartbeatMs: number): { readonly times: number; readonly intervalMs: number } {
+  if (goodbyeMs === 0) return { times: 1, intervalMs: 0 }
+  const intervalMs = Math.min(heartbeatMs, goodbyeMs / (GOODBYES - 1))
+  return { times: 1 + Math.floor(goodbyeMs / intervalMs), intervalMs }
 }
 
 /** Lines fail independently of each other. */

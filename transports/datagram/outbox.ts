@@ -11,6 +11,13 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['ERR_SOCKET_BAD_PORT', 'its interface was taken away'],
 ])
 
+/**
+ * What may leave at once after the event loop was busy and datagrams have waited for that: up to so long at the pace, and
+ * no more than so many bytes, for which every receiver should have room.
+ */
+const LATE_MS = 50
+const LATE_BYTES = 1024 * 1024
+
 export interface Destination {
   readonly address: string
   readonly port: number
@@ -30,6 +37,8 @@ export interface OutboxCounts {
 export interface OutboxHooks {
   /** All that was given has left, after somebody was told `'busy'`. */
   drained?(): void
+  /** One more has left or failed. */
+  settled?(): void
   /** The interface that the socket sends by is no longer the one that it was opened with. */
   strayed?(): void
 }
@@ -155,6 +164,7 @@ export class Outbox {
   }
 
   #settle(): void {
+    this.hooks.settled?.()
     if (!this.#owes || this.#closed || this.busy) return
     this.#owes = false
     this.hooks.drained?.()
@@ -164,6 +174,7 @@ export class Outbox {
     if (this.#timer !== undefined || this.#held.length === 0) return
     this.#timer = this.context.platform.timer(this.pace?.waitMs ?? 0, () => {
       this.#timer = undefined
+      this.pace?.waited(Math.min((this.pace.perSecond * LATE_MS) / 1_000, LATE_BYTES))
       while (this.#held.length > 0 && (this.pace?.waitMs ?? 0) <= 0) {
         const { header, run, to } = this.#held.shift() as Held
         this.#heldBytes -= header.length + run.length

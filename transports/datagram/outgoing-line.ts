@@ -4,8 +4,8 @@ import type { Carrier, LogPort, ProducerContext, ProducerPort } from '../../lib/
 import { Sender, type SenderCounts, type SenderSetup } from './socket.js'
 
 const NOTHING = new Uint8Array(0)
-/** How often the end is told: whoever misses all of them learns of it by the silence. */
-const GOODBYES = 3
+/** How long the last goodbye may take to leave. */
+const PARTING_MS = 1_000
 
 /** How runs become datagrams, and what is said when there are none. */
 export interface Wording {
@@ -14,8 +14,11 @@ export interface Wording {
   header(first: number, count: number): Uint8Array
   /** Says which number comes next; absent where the wire has no word for it. */
   readonly heartbeat?: { readonly intervalMs: number; write(next: number): Uint8Array }
-  /** Says that nothing comes any more; as {@link heartbeat}. */
-  readonly goodbye?: { readonly intervalMs: number; write(next: number): Uint8Array }
+  /**
+   * Says that nothing comes any more, `times` times: whoever misses all of them learns of it by the silence. Absent as
+   * {@link heartbeat} is.
+   */
+  readonly goodbye?: { readonly times: number; readonly intervalMs: number; write(next: number): Uint8Array }
 }
 
 /** One address that a producer sends to. */
@@ -82,15 +85,10 @@ export class OutgoingLine implements Carrier {
     this.#beat?.cancel()
   }
 
-  /** Says goodbye until it is likely to be heard, and closes the socket. */
+  /** Says goodbye, if it ever began, and closes the socket when that has left. */
   async finish(): Promise<void> {
     this.#beat?.cancel()
-    this.#port?.end(undefined)
-    const { goodbye } = this.wording
-    for (let i = 0; goodbye !== undefined && i < GOODBYES; i++) {
-      this.#sender?.send(goodbye.write(this.log.next), NOTHING)
-      if (i < GOODBYES - 1) await this.#pause(goodbye.intervalMs)
-    }
+    if (this.#port !== undefined) await this.#part(this.#port, this.#sender as Sender)
     await this.#sender?.close()
   }
 
@@ -115,6 +113,16 @@ export class OutgoingLine implements Carrier {
       }
       this.#quiet = true
     })
+  }
+
+  async #part(port: ProducerPort, sender: Sender): Promise<void> {
+    port.end(undefined)
+    const { times = 0, intervalMs = 0, write } = this.wording.goodbye ?? {}
+    for (let i = 0; i < times; i++) {
+      if (i > 0) await this.#pause(intervalMs)
+      if (write !== undefined) sender.send(write(this.log.next), NOTHING)
+    }
+    await sender.drain(PARTING_MS)
   }
 
   #pause(delayMs: number): Promise<void> {

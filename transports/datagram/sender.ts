@@ -45,6 +45,8 @@ const NOTHING = new Uint8Array(0)
 /** A socket that is connected to one address or group. */
 export class Sender {
   #closed = false
+  /** Whoever waits until nothing waits. */
+  #idle: (() => void) | undefined
   readonly #outbox: Outbox
   readonly #impairer: Impairer<Uint8Array> | undefined
   readonly #answersImpairer: Impairer<Parameters<OnDatagram>> | undefined
@@ -57,13 +59,14 @@ export class Sender {
     /** The most that one datagram can have, before the network fragments it or not. */
     readonly maxDatagramBytes: number,
     setup: SenderSetup,
-    context: SocketContext,
+    private readonly context: SocketContext,
     hooks: SenderHooks,
   ) {
     const { platform } = context
     const pace = setup.rateLimit === undefined ? undefined : new TokenBucket(setup.rateLimit, () => platform.now())
     this.#outbox = new Outbox(socket, remote, maxDatagramBytes, pace, context, {
       drained: () => hooks.drained(),
+      settled: () => this.#idle?.(),
       strayed: () => way?.renew(platform.now()),
     })
     this.#impairer =
@@ -134,6 +137,22 @@ export class Sender {
     // Fate may let it wait or go twice, long after the caller has used its memory again.
     else this.#impairer.push(Buffer.concat([header, run]))
     return this.#outbox.owe()
+  }
+
+  /** Settles when nothing waits any more, for the system, the pace or fate, and after `mostMs` at the latest. */
+  async drain(mostMs: number): Promise<void> {
+    const waits = () => !this.#closed && (this.#outbox.busy || (this.#impairer?.counts.waiting ?? 0) > 0)
+    if (!waits()) return
+    await new Promise<void>((resolve) => {
+      const patience = this.context.platform.timer(mostMs, resolve)
+      patience.ref()
+      this.#idle = () => {
+        if (waits()) return
+        patience.cancel()
+        resolve()
+      }
+    })
+    this.#idle = undefined
   }
 
   /** Closes at once; what waits counts as failed. */
