@@ -87,8 +87,11 @@ export class Recovery {
     return true
   }
 
-  /** @param missing sorted by number, and by age */
-  plan(missing: Iterable<MissingRange>, now: number): Plan {
+  /**
+   * @param missing sorted by number, and by age
+   * @param pipelined how many requests may wait for their answer at this time
+   */
+  plan(missing: Iterable<MissingRange>, now: number, pipelined = this.terms.requests.pipelined): Plan {
     const { reorderMs, requests } = this.terms
     const lost: Range[] = []
     const asks: Ask[] = []
@@ -108,17 +111,17 @@ export class Recovery {
         else next = Math.min(next, since + reorderMs)
       }
     }
-    const sent = this.#ask(asks, now)
+    const sent = this.#ask(asks, now, pipelined)
     for (const { due } of this.#asks) if (due > now) next = Math.min(next, due)
     return { requests: sent, lost, next }
   }
 
   /** Asks for as much as may be on its way at once, and keeps the rest for later. */
-  #ask(wanted: readonly Ask[], now: number): Range[] {
+  #ask(wanted: readonly Ask[], now: number, pipelined: number): Range[] {
     const sent: { from: number; to: number; readonly due: number }[] = []
     const asks: Ask[] = []
     const inFlight = new Set(wanted.map(({ due }) => due).filter((due) => due > now))
-    const most = Math.max(0, this.terms.requests.pipelined - inFlight.size)
+    const most = Math.max(0, pipelined - inFlight.size)
     for (const ask of wanted) {
       if (ask.due > now) {
         asks.push(ask)

@@ -349,7 +349,9 @@ export class Stream {
   /** Asks for what is missing, and gives up what was asked for in vain. */
   #recover(now: number): void {
     this.#lookedAt = now
-    const { requests, lost, next } = (this.#recovery as Recovery).plan(this.#gaps.holes, now)
+    // Where the past begins is told by the answer to the lowest request, so that this one goes alone.
+    const pipelined = this.#fetches ? 1 : undefined
+    const { requests, lost, next } = (this.#recovery as Recovery).plan(this.#gaps.holes, now, pipelined)
     for (const { from, to } of lost) this.#gaps.abandon(from, to)
     for (const { from, to } of requests) this.#request(from, to - from)
     this.#wait(next - now)

@@ -3,11 +3,12 @@ import { FanwireError } from '../../lib/errors.js'
 import type { Timer } from '../../lib/platform.js'
 import type { ConsumerContext } from '../../lib/transport.js'
 import { FaultNotices } from './fault-notices.js'
+import { type BodySettings, MessageReader } from './message-reader.js'
 import { Receiver, type ReceiverCounts, type ReceiverSetup, type Remote } from './socket.js'
 
-/** After so many heartbeats without a datagram a sender is stale, and its group is joined anew. */
+/** After so many heartbeats without any datagram a line is stale, and its group is joined anew. */
 const STALE_BEATS = 3
-/** After so many it is given up. */
+/** After so many a sender is given up, and a stale group joined once more. */
 const SILENT_BEATS = 10
 
 /** One sender on a line. */
@@ -28,7 +29,7 @@ export interface Line<T> {
   reject(kind: string, message: string, remote: Remote): void
 }
 
-export interface LineSettings {
+export interface LineSettings extends BodySettings {
   readonly heartbeatMs: number
   /** Senders at a time. */
   readonly maxLinks: number
@@ -38,6 +39,12 @@ export interface LineCounts extends ReceiverCounts {
   readonly url: string
   /** What the system has granted. */
   readonly receiveBufferBytes: number
+  /** Nothing was heard for three heartbeats. */
+  readonly stale: boolean
+  /** Messages that should have a topic and have none. */
+  readonly bare: number
+  /** Messages of which `topicOf` could not tell the topic. */
+  readonly unnamed: number
   /** Datagrams that were of no use, by what was wrong with them. */
   readonly rejected: Readonly<Record<string, number>>
 }
@@ -49,6 +56,9 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
   readonly #rejected = new Map<string, number>()
   readonly #notices: FaultNotices
   readonly #full = new Set<T>()
+  protected readonly messages: MessageReader
+  /** Beats since anything was heard. */
+  #silent = 0
   #receiver: Receiver | undefined
   #beat: Timer | undefined
 
@@ -59,6 +69,9 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
     this.#notices = new FaultNotices(
       () => context.platform.now(),
       (fault) => context.fault(fault),
+    )
+    this.messages = new MessageReader(settings, ({ message, ...fault }) =>
+      context.fault({ ...fault, message: `${this.url}: ${message}`, remote: this.url }),
     )
   }
 
@@ -74,7 +87,9 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
 
   get counts(): LineCounts {
     const { url, receiveBufferBytes, counts } = this.#receiver as Receiver
-    return { url, receiveBufferBytes, ...counts, rejected: Object.fromEntries(this.#rejected) }
+    const { bare, unnamed } = this.messages
+    const stale = this.#silent >= STALE_BEATS
+    return { url, receiveBufferBytes, ...counts, stale, bare, unnamed, rejected: Object.fromEntries(this.#rejected) }
   }
 
   async close(): Promise<void> {
@@ -119,6 +134,7 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
   }
 
   #hear(bytes: Uint8Array, remote: Remote): void {
+    this.#silent = 0
     const key = this.keyOf(bytes, remote)
     if (key === undefined) return
     const known = this.#talkers.get(key) ?? this.#meet(key, bytes, remote)
@@ -150,13 +166,22 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
       this.#watch()
       // Nothing is heard while nothing is read.
       if (this.#full.size > 0) return
+      this.#silent++
+      if (this.#silent % SILENT_BEATS === STALE_BEATS) this.#receiver?.rejoin()
       for (const known of this.#talkers.values()) {
-        known.silent++
-        if (known.silent === STALE_BEATS) this.#receiver?.rejoin()
-        if (known.silent < SILENT_BEATS) continue
+        if (++known.silent < SILENT_BEATS) continue
         known.talker.end(new FanwireError('SILENT', `nothing was heard for ${SILENT_BEATS * heartbeatMs} ms`))
         this.closed(known.talker)
       }
     })
   }
+}
+
+/** The longest body that a consumer accepts: topic and data, and what stands between them. */
+export function mostBytesOf({ maxMessageBytes }: ConsumerContext, { body }: BodySettings): number {
+  return maxMessageBytes + (body === 'topic' ? 1 : 0)
+}
+
+export function rejectTooLong(line: Line<never>, { maxMessageBytes }: ConsumerContext, remote: Remote): void {
+  line.reject('tooLong', `a message above maxMessageBytes, ${maxMessageBytes}`, remote)
 }

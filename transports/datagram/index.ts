@@ -12,11 +12,18 @@ import { sessionBytes } from '../../lib/framing/moldudp64/session.js'
 import type { Impairment } from '../../lib/impairment.js'
 import { duration, integer, type OptionRule, oneOf, rate, refuse } from '../../lib/options.js'
 import { overflowRule } from '../../lib/producer-options.js'
-import type { ConsumerEnd, LogPort, ProducerContext, ProducerEnd, Transport } from '../../lib/transport.js'
-import type { IncomingLine, Talker } from './incoming-line.js'
+import type {
+  ConsumerContext,
+  ConsumerEnd,
+  LogPort,
+  ProducerContext,
+  ProducerEnd,
+  Transport,
+} from '../../lib/transport.js'
+import type { IncomingLine, LineSettings, Talker } from './incoming-line.js'
 import type { TopicOf } from './message-reader.js'
 import { OutgoingLine, type Wording } from './outgoing-line.js'
-import { RawLine, type RawLineSettings } from './raw-line.js'
+import { RawLine } from './raw-line.js'
 import { RequestServer } from './request-server.js'
 import { SessionLine, type SessionLineSettings } from './session-line.js'
 import { type ReceiverSetup, receiverOptions, type SenderSetup, senderOptions } from './socket.js'
@@ -24,6 +31,8 @@ import { type ReceiverSetup, receiverOptions, type SenderSetup, senderOptions } 
 const MIB = 1024 * 1024
 /** What is retained where a request server is asked for and nothing was said. */
 const RETAINED_BYTES = 16 * MIB
+/** Answers fail independently of what the lines bring: their seeds lie this far behind. */
+const ANSWERS = 1_000_000
 /** Goodbyes come as often as heartbeats, but there should be three. */
 const GOODBYES = 3
 
@@ -114,9 +123,10 @@ export const numbered: Transport = {
     const { requests, reorderMs, retryMs, retryMaxMs, tries, pipelined, ...given } =
       context.options as unknown as NumberedConsumer
     const recovery = { reorderMs, requests: { retryMs, retryMaxMs, tries, pipelined } }
-    const asking = { impairAnswers: given.impair }
+    const line = nextLineOf(context)
+    const asking = { impairAnswers: impairmentOf(given.impair, ANSWERS + line) }
     const settings = { ...given, recovery }
-    const setup = { ...given, impair: impairmentOf(given.impair, address.port ?? 0) }
+    const setup = { ...given, impair: impairmentOf(given.impair, line) }
     return endOf(await SessionLine.listen(address, setup, requests ?? [], asking, settings, context))
   },
 }
@@ -139,7 +149,8 @@ export const raw: Transport = {
 
   async consume(address, context) {
     const given = context.options as unknown as ConsumerOptions
-    return endOf(await RawLine.listen(address, given, given, context))
+    const setup = { ...given, impair: impairmentOf(given.impair, nextLineOf(context)) }
+    return endOf(await RawLine.listen(address, setup, given, context))
   },
 }
 
@@ -155,7 +166,7 @@ interface NumberedProducer extends ProducerOptions {
   readonly answerRate: number
 }
 
-interface ConsumerOptions extends ReceiverSetup, RawLineSettings {}
+interface ConsumerOptions extends ReceiverSetup, LineSettings {}
 
 interface NumberedConsumer extends ReceiverSetup, Omit<SessionLineSettings, 'recovery'> {
   readonly requests: readonly Address[] | undefined
@@ -213,6 +224,15 @@ function goodbyes(goodbyeMs: number, heartbeatMs: number): { readonly times: num
 /** Lines fail independently of each other. */
 function impairmentOf(impair: Impairment | undefined, line: number): Impairment | undefined {
   return typeof impair === 'object' ? { ...impair, seed: (impair.seed + line) >>> 0 } : impair
+}
+
+/** How many lines the consumers with these options have, which are one consumer's. */
+const linesOf = new WeakMap<ConsumerContext['options'], number>()
+
+function nextLineOf({ options }: ConsumerContext): number {
+  const line = linesOf.get(options) ?? 0
+  linesOf.set(options, line + 1)
+  return line
 }
 
 function endOf(line: IncomingLine<Talker>): ConsumerEnd {

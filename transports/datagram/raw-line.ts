@@ -1,8 +1,7 @@
 import type { Address } from '../../lib/address.js'
-import type { BodyFormat } from '../../lib/framing/body.js'
 import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../../lib/transport.js'
-import { IncomingLine, type Line, type LineSettings, type Talker } from './incoming-line.js'
-import { MessageReader, type TopicOf } from './message-reader.js'
+import { IncomingLine, type Line, type LineSettings, mostBytesOf, rejectTooLong, type Talker } from './incoming-line.js'
+import type { MessageReader } from './message-reader.js'
 import type { ReceiverSetup, Remote } from './socket.js'
 
 /** One sender of datagrams that are a message each. */
@@ -41,25 +40,20 @@ class RawFeed implements Talker, ConsumerCarrier {
   acknowledge(): void {}
 }
 
-export interface RawLineSettings extends LineSettings {
-  readonly body: BodyFormat
-  readonly topicOf: TopicOf | undefined
-}
-
 /** One address where every datagram is a message. */
 export class RawLine extends IncomingLine<RawFeed> {
-  readonly #messages: MessageReader
+  readonly #most: number
 
-  private constructor(context: ConsumerContext, { body, topicOf, ...settings }: RawLineSettings) {
+  private constructor(context: ConsumerContext, settings: LineSettings) {
     super(context, settings)
-    this.#messages = new MessageReader(body, topicOf)
+    this.#most = mostBytesOf(context, settings)
   }
 
   /** @throws {FanwireError} as sockets do, and then leaves nothing open */
   static async listen(
     address: Address,
     setup: ReceiverSetup,
-    settings: RawLineSettings,
+    settings: LineSettings,
     context: ConsumerContext,
   ): Promise<RawLine> {
     const line = new RawLine(context, settings)
@@ -68,15 +62,14 @@ export class RawLine extends IncomingLine<RawFeed> {
   }
 
   protected override keyOf(bytes: Uint8Array, remote: Remote): string | undefined {
-    const { maxMessageBytes } = this.context
-    if (bytes.length <= maxMessageBytes) return `${remote.address} ${remote.port}`
-    this.reject('tooLong', `a message of ${bytes.length} bytes; maxMessageBytes is ${maxMessageBytes}`, remote)
+    if (bytes.length <= this.#most) return `${remote.address} ${remote.port}`
+    rejectTooLong(this, this.context, remote)
     return undefined
   }
 
   protected override welcome(_: Uint8Array, remote: Remote): RawFeed {
     const port = this.context.open(`${this.url} from ${remote.address}:${remote.port}`, 'accepted')
-    const feed = new RawFeed(this, port, this.#messages)
+    const feed = new RawFeed(this, port, this.messages)
     port.connected(feed, { kind: 'foreign' })
     return feed
   }

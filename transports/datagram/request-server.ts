@@ -95,10 +95,10 @@ export class RequestServer {
     const client = this.#clientOf(remote)
     if (client.waitMs > 0 || this.#all.waitMs > 0) return 'tooFast'
     const header = writeHeader(session, first, found.count)
+    // It copies: by the time that a busy socket comes to it, the log may have given its memory away.
+    if (this.#receiver?.reply(remote, header, found.run) !== 'sent') return 'busy'
     client.take(header.length + found.run.length)
     this.#all.take(header.length + found.run.length)
-    // A copy: by the time that a busy socket comes to it, the log may have given its memory away.
-    this.#receiver?.reply(remote, header, found.run.slice())
     return undefined
   }
 

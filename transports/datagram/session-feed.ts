@@ -1,8 +1,11 @@
 import { type PacketFlaw, PacketReader } from '../../lib/framing/moldudp64/packet.js'
-import type { ConsumerCarrier, ConsumerPort } from '../../lib/transport.js'
-import type { Line, Talker } from './incoming-line.js'
+import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../../lib/transport.js'
+import { type Line, rejectTooLong, type Talker } from './incoming-line.js'
 import type { MessageReader } from './message-reader.js'
 import type { Remote } from './socket.js'
+
+/** For so long after an end of session nothing new may come, but for a sender that has begun anew under its old name. */
+const OVER_MS = 1_000
 
 const NOTHING = new Uint8Array(0)
 
@@ -29,6 +32,8 @@ export class SessionFeed implements Talker, ConsumerCarrier {
   #packet: Uint8Array = NOTHING
   #full = false
   #ended = false
+  /** What the last end of session said, and when. */
+  #over: { readonly next: number; readonly at: number } | undefined
 
   constructor(
     readonly session: Uint8Array,
@@ -36,6 +41,8 @@ export class SessionFeed implements Talker, ConsumerCarrier {
     private readonly line: Line<SessionFeed>,
     private readonly port: ConsumerPort,
     private readonly messages: MessageReader,
+    private readonly context: ConsumerContext,
+    private readonly mostBytes: number,
     /** Asks the request servers; absent where there are none. */
     readonly request: ((from: number, count: number) => void) | undefined,
   ) {}
@@ -51,7 +58,16 @@ export class SessionFeed implements Talker, ConsumerCarrier {
     rejectFlaw(this.line as Line<never>, packets.flaw, this.remote)
     if (!usable) return
     if (packets.kind === 'endOfSession') {
+      this.#over = { next: packets.sequence, at: this.context.platform.now() }
       this.port.finished(packets.sequence)
+      return
+    }
+    if (this.#isOver(packets.next)) {
+      this.line.reject('afterEnd', 'a packet that goes beyond the end of its session', this.remote)
+      return
+    }
+    if (packets.longest > this.mostBytes) {
+      rejectTooLong(this.line as Line<never>, this.context, this.remote)
       return
     }
     this.port.numbered(packets.sequence, 'line')
@@ -63,6 +79,7 @@ export class SessionFeed implements Talker, ConsumerCarrier {
   answer(bytes: Uint8Array): void {
     const answer = new PacketReader()
     if (this.#ended || this.#full || !answer.read(bytes) || answer.kind !== 'data') return
+    if (answer.longest > this.mostBytes) return
     const { sequence } = answer
     this.port.numbered(sequence, 'answer')
     let next = sequence
@@ -81,7 +98,8 @@ export class SessionFeed implements Talker, ConsumerCarrier {
 
   end(reason: Error | undefined): void {
     this.#ended = true
-    this.port.end(reason)
+    // Who has said goodbye may be silent.
+    this.port.end(this.#over === undefined ? reason : undefined)
   }
 
   close(): void {
@@ -93,6 +111,11 @@ export class SessionFeed implements Talker, ConsumerCarrier {
   subscribe(): void {}
   unsubscribe(): void {}
   acknowledge(): void {}
+
+  #isOver(next: number): boolean {
+    const over = this.#over
+    return over !== undefined && next > over.next && this.context.platform.now() - over.at < OVER_MS
+  }
 
   #read(): void {
     const packets = this.#packets

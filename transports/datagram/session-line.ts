@@ -1,13 +1,11 @@
 import type { Address } from '../../lib/address.js'
 import { byteString } from '../../lib/bytes.js'
-import type { BodyFormat } from '../../lib/framing/body.js'
 import { HEADER_SIZE, writeRequest } from '../../lib/framing/moldudp64/header.js'
 import { PacketReader } from '../../lib/framing/moldudp64/packet.js'
 import { isOfSession, SESSION_SIZE, sessionName } from '../../lib/framing/moldudp64/session.js'
 import type { RecoveryTerms } from '../../lib/recovery.js'
 import type { ConsumerContext } from '../../lib/transport.js'
-import { IncomingLine, type LineSettings } from './incoming-line.js'
-import { MessageReader, type TopicOf } from './message-reader.js'
+import { IncomingLine, type LineSettings, mostBytesOf } from './incoming-line.js'
 import { rejectFlaw, SessionFeed } from './session-feed.js'
 import { type ReceiverSetup, type Remote, Sender, type SenderSetup } from './socket.js'
 
@@ -19,8 +17,6 @@ const MOST_PAST_SESSIONS = 16
 const NOTHING = new Uint8Array(0)
 
 export interface SessionLineSettings extends LineSettings {
-  readonly body: BodyFormat
-  readonly topicOf: TopicOf | undefined
   /** `one`: the address carries one session at a time, whoever sends it. */
   readonly sessions: 'many' | 'one'
   readonly recovery: RecoveryTerms
@@ -28,7 +24,6 @@ export interface SessionLineSettings extends LineSettings {
 
 /** One address that carries MoldUDP64, with the request servers that may be asked for what it lost. */
 export class SessionLine extends IncomingLine<SessionFeed> {
-  readonly #messages: MessageReader
   readonly #probe = new PacketReader()
   readonly #servers: Sender[] = []
   #requests = 0
@@ -39,7 +34,6 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     private readonly lineSettings: SessionLineSettings,
   ) {
     super(context, lineSettings)
-    this.#messages = new MessageReader(lineSettings.body, lineSettings.topicOf)
   }
 
   /** @throws {FanwireError} as sockets do, and then leaves nothing open */
@@ -96,8 +90,10 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     const request =
       this.#servers.length === 0 ? undefined : (from: number, count: number) => this.#ask(session, from, count)
     const port = this.context.open(`${this.url} from ${remote.address}:${remote.port}`, 'accepted')
-    const feed = new SessionFeed(session, remote, this, port, this.#messages, request)
-    const { recovery } = this.lineSettings
+    const { context, lineSettings } = this
+    const mostBytes = mostBytesOf(context, lineSettings)
+    const feed = new SessionFeed(session, remote, this, port, this.messages, context, mostBytes, request)
+    const { recovery } = lineSettings
     const { requests, ...patience } = recovery
     port.connected(feed, { kind: 'foreign', numbers: true })
     port.started({

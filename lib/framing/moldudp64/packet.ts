@@ -39,6 +39,8 @@ export class PacketReader {
   sequence = 0
   /** How many messages the packet gives out. */
   messages = 0
+  /** The bytes of the longest message that the packet gives out. */
+  longest = 0
   /** The body of the message that {@link advance} has reached: `bytes[start, end)`. */
   start = 0
   end = 0
@@ -63,6 +65,7 @@ export class PacketReader {
   read(packet: Uint8Array): boolean {
     this.flaw = undefined
     this.messages = 0
+    this.longest = 0
     this.#left = 0
     if (packet.length < HEADER_SIZE) return this.#refuse('runt')
     const sequence = readU64Roughly(packet, SEQUENCE_AT)
@@ -92,9 +95,11 @@ export class PacketReader {
     const size = packet.length
     let at = HEADER_SIZE
     let whole = 0
+    let longest = 0
     while (whole < count && at + BLOCK_HEADER_SIZE <= size) {
       const end = at + BLOCK_HEADER_SIZE + readU16(packet, at)
       if (end > size) break
+      if (end - at > longest) longest = end - at
       at = end
       whole++
     }
@@ -103,6 +108,7 @@ export class PacketReader {
     if (whole < count && !(this.#lenient && whole > 0)) return false
     this.#bytes = packet
     this.messages = whole
+    this.longest = Math.max(0, longest - BLOCK_HEADER_SIZE)
     this.#left = whole
     return true
   }
