@@ -1,0 +1,246 @@
+import { type Test, test } from 'tap'
+import type { Message } from '../../../lib/message.js'
+import { type Happened, plainSocket } from './ends.js'
+import { Feed } from './packets.js'
+import { openConsumer, openProducer, readAll, STREAM, sendTo, turns } from './scene.js'
+
+const feed = new Feed()
+
+async function openEar(t: Test, options: Readonly<Record<string, unknown>> = {}) {
+  const opened = await openConsumer(t, 'udp://127.0.0.1:0', { body: 'raw', ...options })
+  return { ...opened, ...readAll(opened.consumer) }
+}
+
+const texts = ({ all }: Happened<Message>) => all.map((message) => message.text())
+const streams = ({ all }: Happened<string>) => all.filter((line) => line.startsWith('stream'))
+
+test('tells several senders on one address apart', async (t) => {
+  const { url, taken, told, consumer } = await openEar(t)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  const other = new Feed('OTHER')
+  await sendTo(a, url, feed.numbers(1, 2))
+  await sendTo(b, url, other.numbers(501, 502))
+  await sendTo(a, url, feed.numbers(3, 3))
+  await sendTo(b, url, other.numbers(503, 503))
+  await taken.reach(6)
+  t.same(texts(taken), ['1', '2', '501', '502', '3', '503'])
+  t.same(streams(told), [`stream ${STREAM} run 0 from 1`, 'stream OTHER run 0 from 501'])
+  t.match(consumer.stats().streams, [
+    { stream: STREAM, live: true, received: 3, lost: 0 },
+    { stream: 'OTHER', live: true, first: 501, received: 3, lost: 0 },
+  ])
+  t.match(consumer.links, [{ remote: `${url} from 127.0.0.1:${a.address().port}` }, {}])
+})
+
+test('takes senders of one session for lines of it', async (t) => {
+  const { url, taken, consumer } = await openEar(t)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 3))
+  await sendTo(b, url, feed.numbers(1, 5))
+  await taken.reach(5)
+  t.same(texts(taken), ['1', '2', '3', '4', '5'])
+  t.match(consumer.stats().links, [
+    { received: 3, line: { missed: 0, duplicates: 0, wins: 3 } },
+    { received: 5, line: { missed: 0, duplicates: 0, wins: 2 } },
+  ])
+  t.match(consumer.stats().streams, [{ received: 5, duplicates: 3 }])
+})
+
+test('keeps senders of one session apart where lines are separate', async (t) => {
+  const { url, taken, consumer } = await openEar(t, { lines: 'separate' })
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 2))
+  await sendTo(b, url, feed.numbers(1, 2))
+  await taken.reach(4)
+  t.same(texts(taken), ['1', '2', '1', '2'])
+  t.match(consumer.stats().streams, [{ received: 2 }, { received: 2 }])
+})
+
+test('begins anew with a sender that is restarted under another name', async (t) => {
+  const { url, taken, told, consumer, clock } = await openEar(t)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(7, 9))
+  await sendTo(b, url, new Feed('NEW').numbers(1, 3))
+  await taken.reach(6)
+  t.same(streams(told), [`stream ${STREAM} run 0 from 7`, 'stream NEW run 0 from 1'])
+  // The old one has gone without a word.
+  for (let i = 0; i < 10; i++) {
+    await sendTo(b, url, new Feed('NEW').heartbeat(4))
+    await turns()
+    clock.advance(1_000)
+  }
+  await told.reach(3)
+  t.equal(told.all[2], 'unlink SILENT')
+  t.match(consumer.stats().streams, [
+    { stream: STREAM, live: false, tail: 'unknown', received: 3, lost: 0 },
+    { stream: 'NEW', live: true },
+  ])
+})
+
+test('ends a session when its own sender begins another, after a while for what is missing', async (t) => {
+  const { url, taken, told, consumer, clock, counts } = await openEar(t)
+  const socket = await plainSocket(t)
+  const next = new Feed('NEXT')
+  await sendTo(socket, url, feed.numbers(1, 2), feed.numbers(4, 4), next.numbers(1, 2), feed.numbers(3, 3))
+  await taken.reach(4)
+  await sendTo(socket, url, next.numbers(3, 3))
+  await taken.reach(5)
+  t.same(texts(taken), ['1', '2', '1', '2', '3'])
+  t.same(counts()[0]?.rejected, { stale: 1 }, 'what straggles in of the old one is no change back')
+  clock.advance(5)
+  await taken.reach(6)
+  t.equal(texts(taken)[5], '4')
+  clock.advance(1_000)
+  t.ok(told.all.includes('unlink undefined'))
+  t.match(consumer.stats().streams, [
+    { stream: STREAM, live: false, received: 3, lost: 1 },
+    { stream: 'NEXT', live: true, received: 3, lost: 0 },
+  ])
+})
+
+test('takes whoever sends another session for the successor where sessions are one', async (t) => {
+  const { url, taken, consumer, clock, counts } = await openEar(t, { sessions: 'one' })
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  const tomorrow = new Feed('TOMORROW')
+  // The same session from two addresses is one sender: its line has a spare.
+  await sendTo(a, url, feed.numbers(1, 2))
+  await sendTo(b, url, feed.numbers(3, 4))
+  t.same((await taken.reach(4)).length, 4)
+  t.equal(consumer.links.length, 1)
+  await sendTo(b, url, tomorrow.numbers(1, 1))
+  await sendTo(a, url, feed.numbers(5, 6), tomorrow.numbers(2, 2))
+  await taken.reach(6)
+  t.same(texts(taken), ['1', '2', '3', '4', '1', '2'])
+  t.same(counts()[0]?.rejected, { stale: 1 })
+  clock.advance(1_000)
+  t.match(consumer.stats().streams, [
+    { stream: STREAM, live: false },
+    { stream: 'TOMORROW', live: true, received: 2 },
+  ])
+  t.equal(consumer.links.length, 1)
+})
+
+test('takes a sender that goes far back under its old name for one that was restarted', async (t) => {
+  const { url, taken, told, faults, clock, consumer } = await openEar(t)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 500))
+  await taken.reach(500)
+  for (let first = 1; first <= 51; first += 10) {
+    await sendTo(b, url, feed.numbers(first, first + 9))
+    await turns()
+    clock.advance(1_000)
+  }
+  t.match(await faults.reach(1), [{ code: 'SEQUENCE_RESET', stream: STREAM }])
+  await sendTo(b, url, feed.numbers(61, 70))
+  await turns()
+  const numbersOfNew = taken.all.slice(500).map(({ sequence }) => sequence)
+  t.equal(numbersOfNew.at(-1), 70)
+  t.match(consumer.stats().streams, [
+    { stream: STREAM, run: 0, live: true, received: 500, lost: 0 },
+    { stream: STREAM, run: 1, live: true, lost: 0 },
+  ])
+  t.equal(consumer.stats().streams[0]?.duplicates, 70 - numbersOfNew.length)
+  t.match(streams(told), [/run 0 from 1$/, /run 1 from \d+$/])
+})
+
+test('hears a heartbeat or a goodbye first, and begins there', async (t) => {
+  const { url, taken, told, consumer } = await openEar(t)
+  const socket = await plainSocket(t)
+  await sendTo(socket, url, feed.heartbeat(1), feed.numbers(1, 2))
+  await sendTo(await plainSocket(t), url, new Feed('LATER').end(77))
+  await taken.reach(2)
+  await told.reach(3)
+  t.same(told.all, [`stream ${STREAM} run 0 from 1`, 'stream LATER run 0 from 77', 'end LATER before 77'])
+  t.match(consumer.stats().streams, [
+    { first: 1, next: 3, received: 2 },
+    { first: 77, next: 77, received: 0, lost: 0 },
+  ])
+})
+
+test('tells of the end once all before it is settled, and once', async (t) => {
+  const { url, taken, told, clock, consumer } = await openEar(t)
+  const socket = await plainSocket(t)
+  await sendTo(socket, url, feed.numbers(1, 1), feed.numbers(3, 3), feed.end(5), feed.end(5))
+  await told.reach(3)
+  t.same(told.all.slice(1), ['gap open 2-2', 'gap open 4-4'])
+  clock.advance(5)
+  await taken.reach(2)
+  t.same(told.all.slice(3), ['gap lost 2-2', 'gap lost 4-4', `end ${STREAM} before 5`])
+  clock.advance(10_000)
+  t.same(told.all.slice(6), ['unlink undefined'], 'who has said goodbye may be silent')
+  t.match(consumer.stats().streams, [{ received: 2, lost: 2, next: 5, live: false }])
+  t.notOk('tail' in (consumer.stats().streams[0] ?? {}))
+})
+
+test('sees the loss of the last messages by the heartbeat, and again by none', async (t) => {
+  const { url, taken, told, clock } = await openEar(t)
+  const socket = await plainSocket(t)
+  await sendTo(socket, url, feed.numbers(1, 2), feed.heartbeat(3), feed.heartbeat(6), feed.heartbeat(6))
+  await told.reach(2)
+  clock.advance(5)
+  t.same(told.all.slice(1), ['gap open 3-5', 'gap lost 3-5'])
+  await sendTo(socket, url, feed.heartbeat(6), feed.heartbeat(4), feed.numbers(6, 6))
+  await taken.reach(3)
+  t.equal(told.all.length, 3)
+  t.equal(taken.all[2]?.missed, 3, 'the loss is told in the loop, too')
+})
+
+test('a line that falls silent is stale and joined anew, and its senders are given up in the end', async (t) => {
+  const opened = await openConsumer(t, 'multicast://239.192.31.1:0', { body: 'raw', interface: '127.0.0.1' })
+  const { clock, counts, told, url, consumer } = opened
+  const { taken } = readAll(consumer)
+  const { producer } = await openProducer(t, url, { body: 'raw', interface: '127.0.0.1' })
+  await producer.send('', 'a')
+  await taken.reach(1)
+  t.match(counts(), [{ stale: false }])
+  clock.advance(2_000)
+  t.match(counts(), [{ stale: false }])
+  clock.advance(1_000)
+  t.match(counts(), [{ stale: true }])
+  t.match(consumer.stats().streams, [{ live: true, lost: 0 }], 'silence is no loss')
+  await producer.send('', 'b')
+  await taken.reach(2)
+  t.match(counts(), [{ stale: false }], 'the group is heard as before')
+  clock.advance(10_000)
+  t.equal(told.all.at(-1), 'unlink SILENT')
+  t.match(consumer.stats().streams, [{ live: false, lost: 0, tail: 'unknown' }])
+  await producer.send('', 'c')
+  await taken.reach(3)
+  t.match(consumer.stats().streams, [{ live: true, received: 3, lost: 0 }], 'it goes on where it was')
+})
+
+test('one of several senders that falls silent does not make the line stale', async (t) => {
+  const { url, clock, counts, told } = await openEar(t)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.heartbeat(1))
+  for (let i = 0; i < 10; i++) {
+    await sendTo(b, url, new Feed('OTHER').heartbeat(1))
+    await turns()
+    clock.advance(1_000)
+    t.match(counts(), [{ stale: false }])
+  }
+  t.ok(told.all.includes('unlink SILENT'))
+})
+
+test('senders of raw datagrams are told apart by their address alone', async (t) => {
+  const { consumer, url, told, clock } = await openConsumer(t, 'raw+udp://127.0.0.1:0', { body: 'raw' })
+  const { taken } = readAll(consumer)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  const to = url.replace('raw+', '')
+  await sendTo(a, to, Buffer.from('one'))
+  await sendTo(b, to, Buffer.from('two'), Buffer.alloc(0))
+  await taken.reach(3)
+  t.same(texts(taken), ['one', 'two', ''])
+  t.same(
+    taken.all.map(({ sequence }) => sequence),
+    [undefined, undefined, undefined],
+  )
+  t.match(consumer.stats().unsequenced, [
+    { remote: `${url} from 127.0.0.1:${a.address().port}`, received: 1 },
+    { remote: `${url} from 127.0.0.1:${b.address().port}`, received: 2 },
+  ])
+  t.same(consumer.stats().streams, [], 'nobody says that nothing was lost')
+  clock.advance(10_000)
+  t.same(told.all, ['unlink SILENT', 'unlink SILENT'])
+  t.match(consumer.stats().unsequenced, [{ remote: '', received: 3 }])
+})
