@@ -40,8 +40,10 @@ export interface Plan {
   readonly next: number
 }
 
-/** Numbers that were asked for, or that wait for their turn. Those of one request have the same `due`. */
+/** Numbers that were asked for, or that wait for their turn. */
 interface Ask extends Range {
+  /** The request that asked for them last; 0 for what was not asked for yet. */
+  readonly request: number
   readonly tries: number
   /** When the answer is overdue; in the past for what waits for its turn. */
   readonly due: number
@@ -61,6 +63,7 @@ export class Recovery {
   /** Sorted, and apart from each other. */
   #asks: Ask[] = []
   #size = FIRST_SIZE
+  #requests = 0
   /** When an answer last brought something. */
   #progressAt = -Infinity
 
@@ -79,8 +82,8 @@ export class Recovery {
     const answered = this.#asks.find((ask) => ask.from < to && from < ask.to && ask.tries > 0)
     if (answered === undefined) return false
     // There is one answer to a request: what it did not hold is asked for anew, at once.
-    const asked = this.#asks.filter(({ due }) => due === answered.due)
-    this.#asks = this.#asks.filter(({ due }) => due !== answered.due)
+    const asked = this.#asks.filter(({ request }) => request === answered.request)
+    this.#asks = this.#asks.filter(({ request }) => request !== answered.request)
     const size = (asked.at(-1) as Ask).to - (asked[0] as Ask).from
     this.#size = to - from < size ? Math.max(1, to - from) : Math.min(MOST_SIZE, Math.max(this.#size, 2 * size))
     this.#progressAt = now
@@ -118,9 +121,9 @@ export class Recovery {
 
   /** Asks for as much as may be on its way at once, and keeps the rest for later. */
   #ask(wanted: readonly Ask[], now: number, pipelined: number): Range[] {
-    const sent: { from: number; to: number; readonly due: number }[] = []
+    const sent: { from: number; to: number; readonly id: number; readonly due: number }[] = []
     const asks: Ask[] = []
-    const inFlight = new Set(wanted.map(({ due }) => due).filter((due) => due > now))
+    const inFlight = new Set(wanted.filter(({ due }) => due > now).map(({ request }) => request))
     const most = Math.max(0, pipelined - inFlight.size)
     for (const ask of wanted) {
       if (ask.due > now) {
@@ -132,11 +135,11 @@ export class Recovery {
         let request = sent.at(-1)
         if (request === undefined || from - request.to > NEAR || from - request.from >= this.#size) {
           if (sent.length === most) break
-          request = { from, to: from, due: now + this.#delay(ask.tries + 1) }
+          request = { from, to: from, id: ++this.#requests, due: now + this.#delay(ask.tries + 1) }
           sent.push(request)
         }
         request.to = Math.min(ask.to, request.from + this.#size)
-        asks.push({ from, to: request.to, tries: ask.tries + 1, due: request.due })
+        asks.push({ from, to: request.to, request: request.id, tries: ask.tries + 1, due: request.due })
         from = request.to
       }
       if (from < ask.to) asks.push({ ...ask, from })
@@ -157,10 +160,10 @@ function* partsOf(from: number, to: number, asks: readonly Ask[], before: number
   for (let i = before; i < asks.length; i++) {
     const ask = asks[i] as Ask
     if (ask.from >= to) break
-    if (ask.from > at) yield { from: at, to: ask.from, tries: 0, due: -Infinity }
+    if (ask.from > at) yield { from: at, to: ask.from, request: 0, tries: 0, due: -Infinity }
     const end = Math.min(to, ask.to)
     yield { ...ask, from: Math.max(at, ask.from), to: end }
     at = end
   }
-  if (at < to) yield { from: at, to, tries: 0, due: -Infinity }
+  if (at < to) yield { from: at, to, request: 0, tries: 0, due: -Infinity }
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:dgram'
-import { test } from 'tap'
+import { type Test, test } from 'tap'
 import { bytesOf, examples, seenOf } from '../../lib/framing/moldudp64/packets.js'
 import { plainSocket } from './ends.js'
 import { Feed } from './packets.js'
@@ -8,7 +8,7 @@ import { openConsumer, readAll, sendTo } from './scene.js'
 const feed = new Feed()
 
 /** What a consumer counts and tells when a datagram of a stranger is as it is. */
-async function reject(t: Parameters<Parameters<typeof test>[1]>[0], datagrams: readonly Uint8Array[]) {
+async function reject(t: Test, datagrams: readonly Uint8Array[]) {
   const opened = await openConsumer(t, 'udp://127.0.0.1:0', { body: 'raw' })
   const { taken } = readAll(opened.consumer)
   const socket = await plainSocket(t)
