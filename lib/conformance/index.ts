@@ -35,7 +35,7 @@ export function testTransport(kit: Kit, subject: Subject): void {
   for (const listens of listeners) {
     const scenario: Scenario = (name, needs, body) => {
       if ((needs.listens ?? listens) !== listens) return
-      const skip = reasonToSkip(needs, subject.transport.traits)
+      const skip = reasonToSkip(needs, subject)
       test(`${name}; the ${listens} listens`, { skip, timeout: TIMEOUT_MS }, () => perform(body, kit, subject, listens))
     }
     testOpening(scenario)

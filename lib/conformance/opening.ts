@@ -38,20 +38,24 @@ export function testOpening(scenario: Scenario): void {
     await stage.listener(url)
   })
 
-  scenario('refuses an address that is listened on already, and leaves nothing open', {}, async (stage) => {
-    const { assert } = stage
-    const first = await stage.listener()
-    const [taken] = first.urls as [string]
-    assert.equal(await codeOf(stage.listener(taken)), 'ADDRESS_IN_USE')
-    const free = await stage.freeUrl()
-    const listening = { producer: stage.produce, consumer: stage.consume }[stage.listens].bind(stage)
-    assert.equal(await codeOf(listening([free, taken])), 'ADDRESS_IN_USE')
-    await stage.listener(free)
-    // The one that was there has noticed nothing.
-    await stage.meet(first, await stage.dialler(taken))
-    await first.close()
-    await stage.listener(taken)
-  })
+  scenario(
+    'refuses an address that is listened on already, and leaves nothing open',
+    { exclusive: true },
+    async (stage) => {
+      const { assert } = stage
+      const first = await stage.listener()
+      const [taken] = first.urls as [string]
+      assert.equal(await codeOf(stage.listener(taken)), 'ADDRESS_IN_USE')
+      const free = await stage.freeUrl()
+      const listening = { producer: stage.produce, consumer: stage.consume }[stage.listens].bind(stage)
+      assert.equal(await codeOf(listening([free, taken])), 'ADDRESS_IN_USE')
+      await stage.listener(free)
+      // The one that was there has noticed nothing.
+      await stage.meet(first, await stage.dialler(taken))
+      await first.close()
+      await stage.listener(taken)
+    },
+  )
 
   scenario('tells addresses that others can dial', {}, async (stage) => {
     const { assert } = stage

@@ -35,6 +35,8 @@ export interface Subject {
   readonly options?: Readonly<Record<string, unknown>>
   /** Who can listen. @default both */
   readonly listeners?: readonly EndKind[]
+  /** Several may listen on one address, as on a multicast group. @default false */
+  readonly shared?: boolean
   /** The tests whose course is left to chance run once for each of these numbers. @default [1, 2, 3, 4, 5] */
   readonly seeds?: readonly number[]
 }
@@ -43,10 +45,16 @@ export interface Subject {
 export type Needs = { readonly [Trait in keyof Traits]?: Traits[Trait] } & {
   /** Only one of the two ways to link makes sense. */
   readonly listens?: EndKind
+  /** An address belongs to whoever listens there first. */
+  readonly exclusive?: true
 }
 
 /** Why a test does not apply; `false` when it does. */
-export function reasonToSkip({ listens: _, ...needs }: Needs, traits: Traits): string | false {
+export function reasonToSkip(
+  { listens: _, exclusive, ...needs }: Needs,
+  { transport: { traits }, shared = false }: Subject,
+): string | false {
+  if (exclusive && shared) return 'several may listen on one address'
   for (const [trait, needed] of Object.entries(needs)) {
     const has = traits[trait as keyof Traits]
     if (has === needed) continue

@@ -5,7 +5,10 @@ import { type MissingRange, type Plan, Recovery, type RequestTerms } from '../..
 const requests: RequestTerms = { retryMs: 50, retryMaxMs: 1_000, tries: 5, pipelined: 4 }
 
 /** A planner whose answers are due exactly when the terms say. */
-function planner(changes: Partial<RequestTerms> = {}, { reorderMs = 5, giveUpMs = 3_000, random = () => 0.5 } = {}) {
+function planner(
+  changes: Partial<RequestTerms> = {},
+  { reorderMs = 5, giveUpMs = 3_000, random = (): number => 0.5 } = {},
+) {
   return new Recovery({ reorderMs, requests: { ...requests, ...changes } }, giveUpMs, random)
 }
 
