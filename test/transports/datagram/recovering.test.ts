@@ -285,7 +285,7 @@ test('who comes late and asks for more than is retained begins with what is, and
   const early = await openConsumer(t, 'udp://127.0.0.1:0', { body: 'raw' })
   const { url } = early
   await early.consumer.close()
-  const producing = { body: 'raw', requests: '127.0.0.1:0', retain: { messages: 10 } } as const
+  const producing = { body: 'raw', requests: '127.0.0.1:0', retain: { messages: 500 } } as const
   const scene = await openProducer(t, url, producing)
   for (let i = 1; i <= 600; i++) {
     scene.producer.trySend('', `${i}`.padStart(1_000, '0'))
@@ -308,7 +308,8 @@ test('who comes late and asks for more than is retained begins with what is, and
     taken.reach(1).then(([message]) => message?.sequence ?? 0),
     1,
   )
-  t.ok(oldest > 1 && oldest <= 591, `${oldest}`)
+  // A slab leaves as a whole, the first after some 16 messages: the second request asks for what is there.
+  t.ok(oldest > 1 && oldest < 33, `${oldest}`)
   await reach({ taken, clock: scene.clock }, 604 - oldest)
   t.same(
     taken.all.map(({ sequence }) => sequence),
