@@ -18,7 +18,7 @@ export const pub = command({
   usage: 'URL… [TOPIC] [options]',
   summary: 'Sends messages, and ends once they are handed out.',
   details: `It listens, and waits for a subscriber to the topic of its first message, so that nothing is sent to nobody;
---links 0 sends at once, whoever is there. --data and --size send one message, unless --count or --rate is
+--links 0 sends at once, whoever is there. Over UDP and multicast nobody is seen, and nothing waited for. --data and --size send one message, unless --count or --rate is
 given. Every option of a producer may stand in a URL.`,
   flags: {
     data: { value: 'TEXT', help: 'send this', rule: text(/^/, 'text') },
@@ -88,7 +88,7 @@ async function subscribed(producer: Producer, topic: string, count: number, sign
   const whom = `${count === 1 ? 'a subscriber' : `${count} subscribers`} to '${topic}'`
   const silence = setTimeout(() => note(`waiting for ${whom}; --links 0 sends at once`), SILENCE_MS)
   try {
-    await producer.linked({ topic, count, signal })
+    await producer.linked({ ...(producer.seesTopics && { topic }), count, signal })
   } catch (error) {
     note(`nothing was sent, for want of ${whom}`)
     throw error

@@ -239,6 +239,11 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return 'sent'
   }
 
+  /** Every link says which topics it wants, so that {@link linked} can wait for one. */
+  get seesTopics(): boolean {
+    return this.#seesTopics
+  }
+
   /** Whether a connected link wants `topic`. */
   hasSubscribers(topic: string): boolean {
     const bytes = this.#bytesOf(topic)

@@ -137,3 +137,10 @@ t.test('bad peers cost a line on stderr and nobody else anything', async (t) => 
   t.equal(told.length, 1, 'all of them did the same wrong')
   t.match(told[0], /^fanwire: \[BAD_PEER\] .* \(tcp:\/\/127\.0\.0\.1:\d+\)$/)
 })
+
+t.test('over multicast it waits for nobody, since nobody is seen', async (t) => {
+  const group = 'multicast://239.192.37.1:0?interface=127.0.0.1'
+  const { started: sub, url } = await listening(t, ['sub', group, '--count', '2', '--format', 'text'])
+  const pub = fanwire(t, ['pub', `${url}?interface=127.0.0.1`, 'a', '--data', 'hello', '--count', '2'])
+  t.same([await pub.ended, await sub.ended, sub.stdout], [0, 0, 'hello\nhello\n'])
+})
