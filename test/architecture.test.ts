@@ -51,7 +51,10 @@ t.test('what the rules forbid is found', async (t) => {
     ['transports/websocket/index.ts', "import { createProducer } from '../../lib/index.js'", 'lib/index.ts'],
     ['transports/statsd/index.ts', "import { parse } from '../../statsd/parse.js'", 'statsd/parse.ts'],
     ['statsd/client.ts', "import { main } from '../cli/main.js'", 'cli/main.ts'],
-    ['cli/main.ts', "import { itch } from '../examples/stock-feed/itch.js'", 'examples/stock-feed/itch.ts'],
+    ['itch/book.ts', "import { createConsumer } from '../lib/index.js'", 'lib/index.ts'],
+    ['itch/book.ts', "import { feed } from '../cli/feed.js'", 'cli/feed.ts'],
+    ['cli/main.ts', "import { play } from '../examples/stock-feed/play.js'", 'examples/stock-feed/play.ts'],
+    ['cli/main.ts', "import { Book } from '../itch/book.js'", 'itch/book.ts'],
     ['examples/hello.ts', "import { createProducer } from '../lib/index.js'", 'lib/index.ts'],
   ]
   for (const [file, text, imported] of forbidden) {
@@ -89,7 +92,9 @@ t.test('what the rules allow is left alone', async (t) => {
     ],
     ['transports/stream/index.ts', "import { Server } from 'node:net'\nimport { a } from './listen.js'\nimport 'ws'"],
     ['statsd/client.ts', "import { createProducer } from '../lib/index.js'"],
+    ['itch/book.ts', "import { createHash } from 'node:crypto'\nimport { Orders } from './orders.js'"],
     ['cli/main.ts', "import { createProducer } from '../lib/index.js'\nimport { parseArgs } from 'node:util'"],
+    ['cli/feed/watch.ts', "import { Book } from '../../itch/index.js'"],
     [
       'examples/hello/main.ts',
       "import { createProducer } from 'fanwire'\nimport { testTransport } from 'fanwire/conformance'",
@@ -115,6 +120,8 @@ function allowedFor(file: string): RegExp {
   if (file === 'transports/index.ts') return /^(lib\/(?!index\.ts$|node\/)|transports\/)/
   const [floor, room] = file.split('/')
   if (floor === 'transports') return new RegExp(`^(lib/(?!index\\.ts$)|transports/${room}/|node:|npm:)`)
+  if (floor === 'itch') return /^(itch\/|node:)/
+  if (floor === 'cli') return /^(cli\/|lib\/|transports\/|itch\/index\.ts$|node:|npm:)/
   if (floor === 'examples') return /^(examples\/|fanwire$|node:|npm:)/
   return new RegExp(`^(${floor}/|lib/|transports/|node:|npm:)`)
 }
@@ -208,7 +215,9 @@ function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
 function readSources(): Map<string, string> {
   const files = new Map<string, string>()
   const present = readdirSync(root)
-  for (const floor of ['lib', 'transports', 'statsd', 'cli', 'examples'].filter((name) => present.includes(name))) {
+  for (const floor of ['lib', 'transports', 'statsd', 'itch', 'cli', 'examples'].filter((name) =>
+    present.includes(name),
+  )) {
     for (const path of readdirSync(join(root, floor), { recursive: true, encoding: 'utf8' })) {
       if (!path.endsWith('.ts') || path.includes('node_modules')) continue
       const file = posix.join(floor, ...path.split(/[\\/]/))

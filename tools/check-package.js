@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const shipped = ['lib', 'transports', 'statsd', 'cli']
+const shipped = ['lib', 'transports', 'statsd', 'itch', 'cli']
 const scratch = mkdtempSync(join(tmpdir(), 'fanwire-package-'))
 
 try {
@@ -38,7 +38,9 @@ function checkContents(packed) {
     }
   }
   const missing = expected.filter((path) => !packed.includes(path))
-  const foreign = packed.filter((path) => !expected.includes(path) && !/^docs\/.+\.(md|svg|png)$/.test(path))
+  const foreign = packed.filter(
+    (path) => !expected.includes(path) && !/^(docs\/.+\.(md|svg|png)|itch\/data\/.+)$/.test(path),
+  )
   for (const path of missing) console.error(`missing from the package: ${path}`)
   for (const path of foreign) console.error(`has no place in the package: ${path}`)
   if (missing.length + foreign.length > 0) throw new Error('the package does not hold what it should')

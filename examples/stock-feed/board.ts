@@ -1,5 +1,4 @@
-import { Book, type BookCounts } from './book.js'
-import { busiest, type Quote, quoteOf } from './quote.js'
+import { Book, type BookCounts, busiest, type Quote, quoteOf } from 'fanwire/itch'
 import type { Passes } from './reports.js'
 
 /** What a viewer makes of what it is sent. */

@@ -1,7 +1,5 @@
 import type { Producer } from 'fanwire'
-import { Book } from './book.js'
-import { layouts } from './itch.js'
-import { type Quote, quoteOf, sameQuote } from './quote.js'
+import { Book, layouts, type Quote, quoteOf, sameQuote } from 'fanwire/itch'
 import { control, Topics } from './topics.js'
 
 /**

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import type { Resume } from 'fanwire'
-import { records, TruncatedFileError } from './binary-file.js'
+import { records, TruncatedFileError } from 'fanwire/itch'
 import type { Passes } from './reports.js'
 
 /** Where in a stream a viewer is, and what it knows of the passes before. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Day, readDay } from './day.js'
+import { type Day, readDay } from 'fanwire/itch'
 import { type Options, readOptions, UsageError, usage } from './options.js'
 import { Play } from './play.js'
 import { displayOn } from './show/display.js'

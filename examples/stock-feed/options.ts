@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { sample } from 'fanwire/itch'
 
 export interface Options {
   readonly file: string
@@ -15,10 +15,6 @@ export interface Options {
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
-
-const SAMPLE = fileURLToPath(
-  new URL('examples/stock-feed/data/ex20101224.binaryfile.itch', import.meta.resolve('fanwire/package.json')),
-)
 
 export const usage = `Usage: npm start -- [options]
 
@@ -40,7 +36,7 @@ export function readOptions(args: readonly string[]): Options {
   const { repeat, speed, file, headless, help } = parse(args)
   if (file === '') throw new UsageError('--file must name a file')
   return {
-    file: file ?? SAMPLE,
+    file: file ?? sample,
     repeat: readInteger('--repeat', repeat, 10_000) ?? 40,
     speed:
       speed === 'max' ? Number.POSITIVE_INFINITY : (readInteger('--speed', speed, 10_000_000, ', or max') ?? 40_000),

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Day } from './day.js'
+import type { Day } from 'fanwire/itch'
 import type { Options } from './options.js'
 import type { PublisherReport, PublisherTask, ViewerReport, ViewerTask } from './reports.js'
 import { formatCount } from './show/figures.js'

@@ -1,7 +1,7 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import { createProducer, type OverflowChoice } from 'fanwire'
+import { readRecords } from 'fanwire/itch'
 import { Audience, RETAINED } from './audience.js'
-import { readRecords } from './day.js'
 import { Feed } from './feed.js'
 import { Pace } from './pace.js'
 import { Part, readTask } from './part.js'

@@ -1,6 +1,5 @@
 import type { ProducerLedger, ProducerLinkLedger, Resume, SourceLedger, StreamLedger } from 'fanwire'
-import type { BookCounts } from './book.js'
-import type { Quote } from './quote.js'
+import type { BookCounts, Quote } from 'fanwire/itch'
 import type { Name, Viewer } from './viewers.js'
 
 /** What the publisher is started with. */

@@ -1,5 +1,4 @@
-import { ItchError, layouts, typeOf } from './itch.js'
-import { symbolOf } from './quote.js'
+import { ItchError, layouts, symbolOf, typeOf } from 'fanwire/itch'
 
 /** Messages about no stock, such as system events. Symbols have no lower-case letters. */
 const MARKET = 'itch.market'

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { balanceLink, balanceProducer, balanceStream, type SourceLedger } from 'fanwire'
-import type { Day } from './day.js'
+import type { Day, Quote } from 'fanwire/itch'
 import type { Ending } from './play.js'
-import type { Quote } from './quote.js'
 import type { Connection, PublisherReport, ViewerReport } from './reports.js'
 import { type Name, names } from './viewers.js'
 

@@ -1,5 +1,5 @@
+import { isCrossed } from 'fanwire/itch'
 import type { Happening } from '../play.js'
-import { isCrossed } from '../quote.js'
 import { formatCount, formatPrice } from './figures.js'
 import { dropsOf, listed, type Priced, type Scene, type Seen } from './scene.js'
 

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import type { StreamLedger } from 'fanwire'
+import { isCrossed } from 'fanwire/itch'
 import type { Happening } from '../play.js'
-import { isCrossed } from '../quote.js'
 import type { Connection } from '../reports.js'
 import { formatCount, formatPrice, formatSeconds } from './figures.js'
 import { type Condition, dropsOf, listed, type Priced, type Scene, type Seen } from './scene.js'

@@ -1,6 +1,5 @@
-import type { Day } from '../day.js'
+import type { Day, Quote } from 'fanwire/itch'
 import type { Happening, Play } from '../play.js'
-import type { Quote } from '../quote.js'
 import type { Connection, ViewerReport } from '../reports.js'
 import { type Name, names } from '../viewers.js'
 import { Rate } from './rate.js'

@@ -1,10 +1,8 @@
 import type { Producer } from 'fanwire'
+import { Book, type Quote, quoteOf, records } from 'fanwire/itch'
 import t from 'tap'
-import { records } from '../../../examples/stock-feed/binary-file.js'
-import { Book } from '../../../examples/stock-feed/book.js'
 import { Feed } from '../../../examples/stock-feed/feed.js'
-import { type Quote, quoteOf } from '../../../examples/stock-feed/quote.js'
-import { day } from './samples.js'
+import { day } from '../../itch/samples.js'
 
 t.test('publishes every message as it is, and a quote whenever one changes', async (t) => {
   const { sent, feed } = open()

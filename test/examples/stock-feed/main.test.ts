@@ -4,11 +4,10 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Book, records } from 'fanwire/itch'
 import t, { type Test } from 'tap'
-import { records } from '../../../examples/stock-feed/binary-file.js'
-import { Book } from '../../../examples/stock-feed/book.js'
 import type { Verdict } from '../../../examples/stock-feed/verdict.js'
-import { day } from './samples.js'
+import { day } from '../../itch/samples.js'
 
 // Seven processes are started one after the other, and machines that run tests are busy.
 t.setTimeout(120_000)

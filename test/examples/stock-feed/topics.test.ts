@@ -1,7 +1,7 @@
+import { encode } from 'fanwire/itch'
 import t from 'tap'
-import { encode } from '../../../examples/stock-feed/itch.js'
 import { Topics } from '../../../examples/stock-feed/topics.js'
-import { bytesOf, examples } from './samples.js'
+import { bytesOf, examples } from '../../itch/samples.js'
 
 const about = { tracking: 0, timestamp: 0, reference: 1 }
 

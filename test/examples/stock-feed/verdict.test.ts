@@ -1,7 +1,6 @@
+import type { Day, Quote } from 'fanwire/itch'
 import t from 'tap'
-import type { Day } from '../../../examples/stock-feed/day.js'
 import type { Ending } from '../../../examples/stock-feed/play.js'
-import type { Quote } from '../../../examples/stock-feed/quote.js'
 import type { Connection, ViewerReport } from '../../../examples/stock-feed/reports.js'
 import { judge } from '../../../examples/stock-feed/verdict.js'
 import { type Name, names } from '../../../examples/stock-feed/viewers.js'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ItchError, layouts, typeOf } from './itch.js'
+import { ItchError, layouts, typeOf } from './messages.js'
 import { Orders } from './orders.js'
 import { type Side, Stock } from './stock.js'
 import { Trades } from './trades.js'

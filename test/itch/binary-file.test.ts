@@ -1,7 +1,7 @@
 import { deepEqual } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { batches, records, TruncatedFileError } from '../../../examples/stock-feed/binary-file.js'
+import { batches, records, TruncatedFileError } from '../../itch/binary-file.js'
 import { bytesOf, day } from './samples.js'
 
 t.test('reads the 12,012 records of the sample day', async (t) => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import type { ItchMessage } from '../../../examples/stock-feed/itch.js'
+import type { ItchMessage } from '../../itch/messages.js'
 
 export const day = readFileSync(
-  new URL('examples/stock-feed/data/ex20101224.binaryfile.itch', import.meta.resolve('fanwire/package.json')),
+  new URL('itch/data/ex20101224.binaryfile.itch', import.meta.resolve('fanwire/package.json')),
 )
 
 const acme = { locate: 7, tracking: 0, stock: 'ACME' }

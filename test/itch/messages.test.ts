@@ -1,17 +1,9 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { records } from '../../../examples/stock-feed/binary-file.js'
-import { type Field, Letter, Price, Side, Timestamp, U64 } from '../../../examples/stock-feed/fields.js'
-import {
-  decode,
-  encode,
-  ItchError,
-  type ItchMessage,
-  type ItchType,
-  layouts,
-  typeOf,
-} from '../../../examples/stock-feed/itch.js'
+import { records } from '../../itch/binary-file.js'
+import { type Field, Letter, Price, Side, Timestamp, U64 } from '../../itch/fields.js'
+import { decode, encode, ItchError, type ItchMessage, type ItchType, layouts, typeOf } from '../../itch/messages.js'
 import { bytesOf, day, examples } from './samples.js'
 
 /** Nasdaq TotalView-ITCH 5.0, section 4. */

@@ -1,8 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { Orders } from '../../../examples/stock-feed/orders.js'
-import { Stock } from '../../../examples/stock-feed/stock.js'
+import { Orders } from '../../itch/orders.js'
+import { Stock } from '../../itch/stock.js'
 
 const level = new Stock(1).bids.level(100)
 

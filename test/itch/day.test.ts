@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { records } from '../../../examples/stock-feed/binary-file.js'
-import { Book } from '../../../examples/stock-feed/book.js'
-import { readDay, readRecords } from '../../../examples/stock-feed/day.js'
+import { records } from '../../itch/binary-file.js'
+import { Book } from '../../itch/book.js'
+import { readDay, readRecords } from '../../itch/day.js'
 import { day } from './samples.js'
 
 t.test('knows of a file what a book knows that was fed with it', async (t) => {
