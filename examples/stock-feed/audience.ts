@@ -1,16 +1,14 @@
-import { setTimeout as rest } from 'node:timers/promises'
 import { FanwireError, type Link, type Producer } from 'fanwire'
 import type { Connection } from './reports.js'
 import { control } from './topics.js'
 import { type Name, viewerOf } from './viewers.js'
 
-/** How many messages the publisher retains for those who were away. */
-export const RETAINED = 200_000
+/** How many messages the relay retains for those who were away. */
+export const RETAINED = 400_000
 /** How far a viewer that wants everything may fall behind, in messages, before the feed waits for it. */
 const PATIENCE = RETAINED / 2
-const LOOK_AGAIN_MS = 10
 
-/** The viewers of the publisher, as it sees them come and go. */
+/** The viewers behind the relay, as it sees them come and go. */
 export class Audience {
   readonly #producer: Producer
   readonly #links: Link[] = []
@@ -39,14 +37,10 @@ export class Audience {
   }
 
   /**
-   * Lets the feed go on when a viewer is away or catches up, until that viewer would miss what is no longer retained. A
-   * market waits for nobody; a proof that nothing gets lost has to, on a machine that starts a process slowly.
+   * A viewer that is away or catches up would miss what is no longer retained, if the feed went on. A market waits for
+   * nobody; a proof that nothing gets lost has to, on a machine that starts a process slowly.
    */
-  async together(): Promise<void> {
-    while (this.#tooFarApart()) await rest(LOOK_AGAIN_MS)
-  }
-
-  #tooFarApart(): boolean {
+  get stretched(): boolean {
     const leftAt = Math.min(...this.#away.values())
     if (leftAt < Number.POSITIVE_INFINITY && this.#producer.stats().next - leftAt > PATIENCE) return true
     return this.#links.some(

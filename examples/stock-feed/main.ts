@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Day, readDay } from 'fanwire/itch'
+import { type Channel, findObstacle, multicastChannel, unicastChannel } from './channel.js'
 import { type Options, readOptions, UsageError, usage } from './options.js'
 import { Play } from './play.js'
 import { displayOn } from './show/display.js'
 import { Spectator } from './show/scene.js'
 import { Stage } from './stage.js'
 import { judge } from './verdict.js'
+import { feedNames, feedReaders, relayReader } from './viewers.js'
 
 /** The user wants no more. */
 class Interrupted extends Error {
@@ -32,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (day.truncatedAt !== undefined) {
       complain(`${options.file} ends within the record at byte ${day.truncatedAt}: all before it is published`)
     }
-    return await perform(options, day)
+    return await perform(options, await openChannel(options), day)
   } catch (error) {
     if (error instanceof Interrupted) return 128 + constants.signals[error.signal]
     complain(error instanceof Error ? error.message : String(error))
@@ -40,14 +42,25 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function perform(options: Options, day: Day): Promise<number> {
+/** Multicast, or the next best where this machine has none. */
+async function openChannel({ unicast }: Options): Promise<Channel> {
+  const hears = [relayReader, ...feedNames.map((name) => feedReaders[name])].map((reader) => reader.hears)
+  if (unicast) return await unicastChannel(hears)
+  const channel = await multicastChannel(hears)
+  const obstacle = await findObstacle(channel)
+  if (obstacle === undefined) return channel
+  complain(`there is no multicast on loopback here (${obstacle}): every receiver gets lines of its own, as by --unicast`)
+  return await unicastChannel(hears)
+}
+
+async function perform(options: Options, channel: Channel, day: Day): Promise<number> {
   const stage = new Stage()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => stage.fail(new Interrupted(signal)))
   }
   process.stdout.on('error', (error) => stage.fail(new Error(`nobody reads the output: ${error.message}`)))
   const directory = mkdtempSync(join(tmpdir(), 'fanwire-stock-feed-'))
-  const play = new Play(options, day, directory, stage)
+  const play = new Play(options, channel, day, directory, stage)
   const display = displayOn(process.stdout, options.headless, new Spectator(play, day))
   try {
     const verdict = judge(await play.perform(), day)

@@ -5,10 +5,12 @@ const INTERVAL_MS = 100
 
 /** A process that the stage has started, as the process itself sees it. */
 export class Part<Report extends object> {
-  readonly #orders = new EventEmitter()
+  /** Emits every order by its name; `leash` with the number. */
+  readonly orders = new EventEmitter()
   /** Settled once the order has been given. */
-  readonly flush = once(this.#orders, 'flush')
-  readonly close = once(this.#orders, 'close')
+  readonly start = once(this.orders, 'start')
+  readonly flush = once(this.orders, 'flush')
+  readonly close = once(this.orders, 'close')
   readonly #report: () => Report
   readonly #timer: NodeJS.Timeout
 
@@ -17,7 +19,10 @@ export class Part<Report extends object> {
     if (process.send === undefined) throw new Error('this process reports to the one that starts it: run main.js')
     this.#report = report
     this.#timer = setInterval(() => this.report(), INTERVAL_MS)
-    process.on('message', (order: Order) => this.#orders.emit(order))
+    process.on('message', (order: Order) => {
+      if (typeof order === 'string') this.orders.emit(order)
+      else this.orders.emit('leash', order.leash)
+    })
     // Without the one that started it there is nothing to live for.
     process.once('disconnect', () => process.exit())
     // Ctrl-C reaches all processes of a terminal. The one that started this one sees to it that all end.

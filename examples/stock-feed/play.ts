@@ -1,19 +1,39 @@
 import { join } from 'node:path'
 import type { Day } from 'fanwire/itch'
+import type { Channel } from './channel.js'
 import type { Options } from './options.js'
-import type { PublisherReport, PublisherTask, ViewerReport, ViewerTask } from './reports.js'
+import type {
+  FeedReport,
+  PublisherReport,
+  PublisherTask,
+  RelayReport,
+  RelayTask,
+  ViewerReport,
+  ViewerTask,
+} from './reports.js'
 import { formatCount } from './show/figures.js'
 import type { Child, Stage } from './stage.js'
-import { absenceOf, type Name, names, type Viewer, viewersOf } from './viewers.js'
+import {
+  absenceOf,
+  feedNames,
+  feedReaders,
+  type Name,
+  relayNames,
+  relayReader,
+  type Viewer,
+  viewersOf,
+} from './viewers.js'
 
 /** So many messages behind the newest, a viewer that has come back catches up. */
 const BEHIND = 5_000
+/** How far the publisher may be ahead of what it was last told of everybody who receives the feed, in messages. */
+const LEASH = 50_000
 
 /** Something that happened, for people. */
 export interface Happening {
   /** Milliseconds since the play began. */
   readonly at: number
-  readonly who: Name | 'publisher'
+  readonly who: Name | 'publisher' | 'relay'
   readonly what: string
 }
 
@@ -21,7 +41,9 @@ export interface Happening {
 export interface Ending {
   readonly repeat: number
   readonly elapsed: number
+  readonly channel: Channel['kind']
   readonly publisher: PublisherReport
+  readonly relay: RelayReport
   readonly viewers: Readonly<Record<Name, ViewerReport>>
   /** The viewer that returns, before it was killed. */
   readonly before: ViewerReport | undefined
@@ -35,18 +57,22 @@ export class Play {
   readonly tasks: Readonly<Record<Name, Viewer>>
   readonly happenings: Happening[] = []
   publisher: Child<PublisherReport> | undefined
+  relay: Child<RelayReport> | undefined
   readonly viewers = new Map<Name, Child<ViewerReport>>()
   readonly #stage: Stage
   readonly #options: Options
+  readonly #channel: Channel
   readonly #day: Day
   readonly #directory: string
   readonly #began = performance.now()
   /** What `returns` reported last before it was killed. */
   #before: ViewerReport | undefined
+  #leash = LEASH
 
   /** @param directory for what viewers keep while the play lasts */
-  constructor(options: Options, day: Day, directory: string, stage: Stage) {
+  constructor(options: Options, channel: Channel, day: Day, directory: string, stage: Stage) {
     this.#options = options
+    this.#channel = channel
     this.#day = day
     this.#directory = directory
     this.#stage = stage
@@ -61,31 +87,52 @@ export class Play {
   }
 
   async perform(): Promise<Ending> {
-    const { file, repeat, speed } = this.#options
-    const task: PublisherTask = {
-      file,
-      repeat,
-      speed: Number.isFinite(speed) ? speed : null,
-      viewers: names.length,
-    }
-    const publisher = this.#stage.start<PublisherReport>('the publisher', 'publisher.js', task)
-    this.publisher = publisher
-    await this.#stage.until(() => publisher.report !== undefined)
-    for (const name of names) this.#open(name, publisher)
-    await this.#stage.until(() => publisher.phase !== 'listening')
-    const { url } = publisher.report as PublisherReport
-    this.#tell('publisher', `has its viewers at ${url}, and ${formatCount(this.total)} messages to send`)
-    this.#watch(publisher)
-    await Promise.all([this.#interrupt(publisher), this.#stage.until(() => publisher.phase === 'published')])
-    await this.#finish(publisher)
-    const { elapsed, viewers } = this
+    const relay = this.#openRelay()
+    for (const name of feedNames) this.#open(name)
+    const readers = feedNames.map((name) => this.#viewer(name))
+    await this.#stage.until(() => [relay, ...readers].every(({ report }) => report !== undefined))
+    // All are there to hear its first word, so that each can be held to every datagram.
+    const publisher = this.#openPublisher()
+    for (const name of relayNames) this.#open(name)
+    await this.#stage.until(() => relay.phase === 'relaying' && readers.every(({ phase }) => phase === 'reading'))
+    this.#tell('publisher', `has ${formatCount(this.total)} messages for ${this.#channel.publisher.lines.join(' ')}`)
+    this.#tell('relay', `has its viewers at ${relay.report?.url}`)
+    this.#watch(relay)
+    publisher.tell('start')
+    await Promise.all([this.#interrupt(publisher), this.#lead(publisher, relay)])
+    await this.#finish(publisher, relay)
+    const { repeat, elapsed, viewers } = this
     return {
       repeat,
       elapsed,
+      channel: this.#channel.kind,
       publisher: publisher.report as PublisherReport,
+      relay: relay.report as RelayReport,
       viewers: Object.fromEntries(Array.from(viewers, ([name, { report }]) => [name, report])) as Ending['viewers'],
       before: this.#before,
     }
+  }
+
+  /** Reads what others have read already. */
+  isBehind(name: Name): boolean {
+    const { report } = this.#viewer(name)
+    return (this.publisher?.report?.next ?? 0) - (report?.ledger?.next ?? 0) > BEHIND
+  }
+
+  /** Lets the publisher go on as far as everybody is sure to keep up, until all is published. */
+  async #lead(publisher: Child<PublisherReport>, relay: Child<RelayReport>): Promise<void> {
+    const mayGoOn = () => !relay.report?.stretched && this.#slowest(relay) + LEASH > this.#leash
+    while (publisher.phase !== 'published') {
+      await this.#stage.until(() => publisher.phase === 'published' || mayGoOn())
+      this.#leash = Math.max(this.#leash, this.#slowest(relay) + LEASH)
+      publisher.tell({ leash: this.#leash })
+    }
+  }
+
+  /** The number up to which everybody on the feed has taken what there was. */
+  #slowest(relay: Child<RelayReport>): number {
+    const ledgers = [relay.report?.received.ledger, ...feedNames.map((name) => this.#viewer(name).report?.ledger)]
+    return Math.min(...ledgers.map((ledger) => (ledger?.next ?? 0) - (ledger?.inboxWaiting ?? 0)))
   }
 
   /** Kills `returns` in the middle, and starts it again some time later. */
@@ -98,7 +145,7 @@ export class Play {
     this.#tell('returns', `is killed after ${formatCount(victim.report?.taken)} messages`)
     const until = (publisher.report?.sent ?? 0) + length
     await this.#stage.until(() => publisher.phase === 'published' || (publisher.report?.sent ?? 0) >= until)
-    const back = this.#open('returns', publisher)
+    const back = this.#open('returns')
     await this.#stage.until(() => back.phase !== undefined && back.phase !== 'linking')
     this.#tell('returns', `is back, and reads on at number ${formatCount(back.report?.resumed?.next)}`)
     await this.#stage.until(() => !this.isBehind('returns'))
@@ -106,39 +153,70 @@ export class Play {
     this.#tell('returns', `has caught up, and missed ${missed === 0 ? 'nothing' : formatCount(missed)}`)
   }
 
-  /** Reads what others have read already. */
-  isBehind(name: Name): boolean {
-    const { report } = this.#viewer(name)
-    return (this.publisher?.report?.next ?? 0) - (report?.ledger?.next ?? 0) > BEHIND
-  }
-
-  /** Closes all, the viewers first: their links must be quiet, not gone, when both sides are compared. */
-  async #finish(publisher: Child<PublisherReport>): Promise<void> {
+  /**
+   * Closes all, those behind the relay first: links must be quiet, not gone, when both sides are compared. Then the
+   * publisher, and those who hear it when they have heard its last word.
+   */
+  async #finish(publisher: Child<PublisherReport>, relay: Child<RelayReport>): Promise<void> {
+    const onFeed = feedNames.map((name) => this.#viewer(name))
+    const hasAll = ({ ledger }: FeedReport) =>
+      ledger?.next === publisher.report?.next && ledger?.missing === 0 && ledger.inboxWaiting === 0
+    await this.#stage.until(() => relay.report !== undefined && hasAll(relay.report.received))
     // It reads no more, and nothing that waits for it could ever be handed over.
-    await this.#close('stops')
-    const readers = names.filter((name) => name !== 'stops')
-    await this.#stage.until(() => readers.every((name) => this.#viewer(name).phase === 'ended'))
-    publisher.tell('flush')
-    await this.#stage.until(() => publisher.phase === 'flushed')
-    await Promise.all(readers.map((name) => this.#close(name)))
-    publisher.tell('close')
-    await this.#stage.until(() => publisher.phase === 'closed')
-    await publisher.ended()
+    await this.#close(this.#viewer('stops'))
+    const readers = relayNames.filter((name) => name !== 'stops').map((name) => this.#viewer(name))
+    await this.#stage.until(() => readers.every(({ phase }) => phase === 'ended'))
+    relay.tell('flush')
+    await this.#stage.until(() => relay.phase === 'flushed')
+    await Promise.all(readers.map((viewer) => this.#close(viewer)))
+    await this.#stage.until(() => onFeed.every(({ report }) => report !== undefined && hasAll(report)))
+    await this.#close(publisher)
+    await this.#stage.until(() => this.#heardOut(publisher, relay))
+    await Promise.all([...onFeed, relay].map((child) => this.#close(child)))
   }
 
-  async #close(name: Name): Promise<void> {
-    const viewer = this.#viewer(name)
-    viewer.tell('close')
-    await this.#stage.until(() => viewer.phase === 'closed')
-    await viewer.ended()
+  /** Every datagram that has left the publisher has come, or the system has thrown it away. */
+  #heardOut(publisher: Child<PublisherReport>, relay: Child<RelayReport>): boolean {
+    const sent = new Map(publisher.report?.lines.map(({ url, passed }) => [url, passed]))
+    const reports = [relay.report?.received, ...feedNames.map((name) => this.#viewer(name).report)]
+    const lines = reports.flatMap((report) => report?.lines ?? [])
+    // Where the system does not tell what it threw away there is nothing to wait for.
+    return lines.every(
+      ({ url, datagrams, kernelDrops }) => kernelDrops === undefined || datagrams + kernelDrops >= (sent.get(url) ?? 0),
+    )
   }
 
-  #open(name: Name, publisher: Child<PublisherReport>): Child<ViewerReport> {
-    const { url } = publisher.report as PublisherReport
+  async #close(child: Child<PublisherReport | RelayReport | ViewerReport>): Promise<void> {
+    child.tell('close')
+    await this.#stage.until(() => child.phase === 'closed')
+    await child.ended()
+  }
+
+  #openPublisher(): Child<PublisherReport> {
+    const { file, repeat, speed, impair } = this.#options
+    const task: PublisherTask = {
+      file,
+      repeat,
+      speed: Number.isFinite(speed) ? speed : null,
+      place: this.#channel.publisher,
+      impair,
+      leash: LEASH,
+    }
+    this.publisher = this.#stage.start<PublisherReport>('the publisher', 'publisher.js', task)
+    return this.publisher
+  }
+
+  #openRelay(): Child<RelayReport> {
+    const task: RelayTask = { place: this.#place(0), reader: relayReader, viewers: relayNames.length }
+    this.relay = this.#stage.start<RelayReport>('the relay', 'relay.js', task)
+    return this.relay
+  }
+
+  #open(name: Name): Child<ViewerReport> {
     const task: ViewerTask = {
       name,
-      url,
       viewer: this.tasks[name],
+      source: this.#sourceOf(name),
       journal: join(this.#directory, name),
       milestone: absenceOf(this.total).after,
     }
@@ -147,20 +225,41 @@ export class Play {
     return child
   }
 
+  #sourceOf(name: Name): ViewerTask['source'] {
+    const at = feedNames.findIndex((other) => other === name)
+    const onFeed = feedNames[at]
+    if (onFeed === undefined) return { url: this.relay?.report?.url ?? '' }
+    return { place: this.#place(1 + at), reader: feedReaders[onFeed] }
+  }
+
+  #place(receiver: number): Channel['publisher'] {
+    return this.#channel.receivers[receiver] as Channel['publisher']
+  }
+
   #viewer(name: Name): Child<ViewerReport> {
     return this.viewers.get(name) as Child<ViewerReport>
   }
 
   /** Notes what happens by itself. */
-  #watch(publisher: Child<PublisherReport>): void {
+  #watch(relay: Child<RelayReport>): void {
     const [follows, drops, stops] = [this.#viewer('follows'), this.#viewer('drops'), this.#viewer('stops')]
-    const cut = () => publisher.report?.connections.find(({ viewer, cut }) => viewer === 'stops' && cut !== undefined)
+    const shrugs = this.#viewer('shrugs')
+    const cut = () => relay.report?.connections.find(({ viewer, cut }) => viewer === 'stops' && cut !== undefined)
+    for (const [name, viewer] of [
+      ['arbitrates', this.#viewer('arbitrates')],
+      ['follows', follows],
+    ] as const) {
+      this.#when(
+        () => (viewer.report?.passes.ended ?? 0) > 0,
+        () => {
+          const right = viewer.report?.passes.digest === this.#day.digest
+          this.#tell(name, `ends pass 1 with ${right ? 'the book' : 'another book than that'} of the file`)
+        },
+      )
+    }
     this.#when(
-      () => (follows.report?.passes.ended ?? 0) > 0,
-      () => {
-        const right = follows.report?.passes.digest === this.#day.digest
-        this.#tell('follows', `ends pass 1 with ${right ? 'the book' : 'another book than that'} of the file`)
-      },
+      () => (shrugs.report?.ledger?.lost ?? 0) > 0,
+      () => this.#tell('shrugs', 'has lost what both lines lost, and asks nobody'),
     )
     this.#when(
       () => (drops.report?.missed ?? 0) > 0,

@@ -1,38 +1,52 @@
+import { once } from 'node:events'
 import { setTimeout as rest } from 'node:timers/promises'
-import { createProducer, type OverflowChoice } from 'fanwire'
+import { createProducer } from 'fanwire'
 import { readRecords } from 'fanwire/itch'
-import { Audience, RETAINED } from './audience.js'
+import { interfaceOf } from './channel.js'
 import { Feed } from './feed.js'
+import { requestsOf, sentLines } from './feed-lines.js'
 import { Pace } from './pace.js'
 import { Part, readTask } from './part.js'
 import type { PublisherReport, PublisherTask } from './reports.js'
 
+/** Often enough for receivers to know soon that they are linked, and what they have lost of the end. */
+const HEARTBEAT_MS = 50
+/** After so many messages it looks whether it may go on. */
+const STRIDE = 500
+
 const task = readTask<PublisherTask>()
 
-const producer = await createProducer('tcp://127.0.0.1:0', {
-  // Each is served as it asks to be. Strangers who ask for nothing must not hold the feed back.
-  overflow: ({ want }) => (want ?? 'drop') as OverflowChoice,
-  // Who was away finds what it has missed.
-  retain: { messages: RETAINED },
-  // What is on its way to a slow viewer can no longer be replaced by something newer, so it is not much.
-  unacknowledgedBytes: 64 * 1024,
-})
-const audience = new Audience(producer)
+const options = {
+  ...interfaceOf(task.place),
+  // The lines wait for nobody, but what the system has no room for at the moment is not thrown away.
+  overflow: 'backpressure',
+  impair: task.impair,
+  heartbeatMs: HEARTBEAT_MS,
+  requests: task.place.requests,
+  // All who ask share one address, that of this machine, and with it their part of the answers.
+  answerRate: '100MB/s',
+} as const
+const producer = await createProducer(task.place.lines, options)
 const feed = new Feed(producer)
-const pace = new Pace(task.speed ?? Number.POSITIVE_INFINITY)
 
 let phase = 'listening' as PublisherReport['phase']
 let pass = 0
 let sent = 0
+let { leash } = task
+let final: ReturnType<typeof producer.stats> | undefined
 
 const part = new Part<PublisherReport>(() => {
-  const { stream, next, offered, accepted, refused, unheard } = producer.stats()
-  const [url = ''] = producer.urls
+  const stats = final ?? producer.stats()
+  const { stream, next, offered, accepted, refused, unheard } = stats
   const ledger = { offered, accepted, refused, unheard }
-  return { phase, url, stream, next, pass, sent, ledger, connections: audience.connections }
+  return { phase, stream, next, pass, sent, ledger, lines: sentLines(stats), requests: requestsOf(stats) }
+})
+part.orders.on('leash', (number: number) => {
+  leash = number
 })
 
-await audience.complete(task.viewers)
+await part.start
+const pace = new Pace(task.speed ?? Number.POSITIVE_INFINITY)
 enter('publishing')
 while (pass < task.repeat) {
   await feed.begin(++pass)
@@ -40,15 +54,11 @@ while (pass < task.repeat) {
   await feed.pass(pass)
 }
 await feed.end()
+await producer.flush()
 enter('published')
 
-await part.flush
-audience.dismissGuests()
-await producer.flush()
-enter('flushed')
-
 await part.close
-await producer.close()
+final = await producer.close()
 phase = 'closed'
 part.end()
 
@@ -56,7 +66,7 @@ async function publish(record: Uint8Array): Promise<void> {
   const delay = pace.next()
   if (delay > 0) await rest(delay)
   await feed.publish(record)
-  if (++sent % 1_000 === 0) await audience.together()
+  if (++sent % STRIDE === 0) while (producer.stats().next > leash) await once(part.orders, 'leash')
 }
 
 function enter(next: PublisherReport['phase']): void {

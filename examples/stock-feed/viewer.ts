@@ -1,6 +1,8 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import { type ConsumerStats, createConsumer, type Message, type SourceLedger } from 'fanwire'
 import { type Board, BookBoard, QuoteBoard } from './board.js'
+import { receivedLines } from './feed-lines.js'
+import { optionsOf } from './feed-reader.js'
 import { Journal } from './journal.js'
 import { Part, readTask } from './part.js'
 import type { ViewerReport, ViewerTask } from './reports.js'
@@ -10,7 +12,7 @@ import { idOf } from './viewers.js'
 /** Stocks in a report: more than a screen shows. */
 const SHOWN = 12
 
-const { name, url, viewer, journal: path, milestone } = readTask<ViewerTask>()
+const { name, source, viewer, journal: path, milestone } = readTask<ViewerTask>()
 const { topics, want, inbox, restMs, stopsAfter, remembers } = viewer
 
 let phase = 'linking' as ViewerReport['phase']
@@ -24,20 +26,18 @@ const board: Board = topics.includes('quote.') ? new QuoteBoard() : new BookBoar
 const place = journal?.recover((message) => board.take(message))
 if (place !== undefined) board.passes = place.passes
 
-const consumer = await createConsumer(url, {
-  id: idOf(name),
-  topics,
-  want,
-  overflow: inbox,
-  from: place?.from ?? 'now',
-})
+const behindRelay = { id: idOf(name), overflow: inbox, from: place?.from ?? 'now', ...(want && { want }) } as const
+const { urls, options } =
+  'url' in source ? { urls: [source.url], options: behindRelay } : optionsOf(source.place, source.reader)
+const consumer = await createConsumer(urls, { ...options, topics })
 consumer.on('unlink', (link) => ended.push(link.ledger()))
 consumer.once('stream', ({ stream, run, first }) => {
   if (place === undefined) journal?.begin({ from: { stream, run, next: first }, passes: board.passes })
 })
 
 const part = new Part<ViewerReport>(() => {
-  const [ledger] = (closed ?? consumer.stats()).streams
+  const stats = closed ?? consumer.stats()
+  const [ledger] = stats.streams
   const open = consumer.links.filter(({ state }) => state === 'open')
   return {
     phase,
@@ -48,21 +48,24 @@ const part = new Part<ViewerReport>(() => {
     counts: board.counts,
     market: board.market(phase === 'closed' ? Number.POSITIVE_INFINITY : SHOWN),
     ledger,
+    lines: receivedLines(stats),
     connections: [...ended, ...open.map((link) => link.ledger())],
   }
 })
 
-await consumer.linked()
+await consumer.linked({ count: urls.length })
 enter('reading')
+// That ends the loop.
+void part.close.then(() => consumer.close())
 for await (const batch of consumer.batches()) {
   for (const message of batch) take(message)
   journal?.write()
-  if (phase !== 'reading') break
+  if (phase === 'stopped') break
   if (restMs > 0) await rest(restMs)
 }
 // Who reads no more may be cut off before the end.
 const unlinked = new Promise((resolve) => consumer.once('unlink', resolve))
-await (stopsAfter === null ? part.close : Promise.race([part.close, unlinked]))
+if (phase === 'stopped') await Promise.race([part.close, unlinked])
 closed = await consumer.close()
 phase = 'closed'
 part.end()

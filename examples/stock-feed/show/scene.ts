@@ -1,13 +1,19 @@
 import type { Day, Quote } from 'fanwire/itch'
 import type { Happening, Play } from '../play.js'
-import type { Connection, ViewerReport } from '../reports.js'
-import { type Name, names } from '../viewers.js'
+import type { SentLine } from '../feed-lines.js'
+import type { Connection, FeedReport, Passes, ViewerReport } from '../reports.js'
+import { type FeedName, feedNames, type RelayName, relayNames } from '../viewers.js'
 import { Rate } from './rate.js'
 
 /** All that there is to see at one moment, in no form yet. */
 export interface Scene {
   readonly elapsed: number
+  /** Where the relay listens. */
   readonly url: string
+  /** As the publisher has them. */
+  readonly lines: readonly SentLine[]
+  /** Requests for lost messages that were answered. */
+  readonly answered: number
   readonly pass: number
   readonly passes: number
   /** Messages of the file sent, and how many will be. */
@@ -19,6 +25,7 @@ export interface Scene {
   readonly digest: string
   /** As the viewer that follows has it, the busiest stocks first. */
   readonly market: readonly Priced[]
+  readonly receivers: readonly Receiver[]
   readonly viewers: readonly Seen[]
   readonly happenings: readonly Happening[]
 }
@@ -30,15 +37,26 @@ export interface Priced extends Quote {
 
 export type Condition = 'starts' | 'reads' | 'catches up' | 'killed' | 'reads no more' | 'cut off' | 'done'
 
-/** A viewer and its link to the publisher. */
+/** Somebody on the feed itself. */
+export interface Receiver {
+  readonly name: FeedName | 'relay'
+  readonly condition: Extract<Condition, 'starts' | 'reads' | 'done'>
+  readonly report: FeedReport | undefined
+  /** Gaps that were filled by an answer of the request server, in messages. */
+  readonly asked: number
+  /** Missing for the relay, which keeps no book. */
+  readonly passes: Passes | undefined
+}
+
+/** A viewer and its link to the relay. */
 export interface Seen {
-  readonly name: Name
+  readonly name: RelayName
   readonly want: string
   readonly condition: Condition
   /** Messages taken a second. */
   readonly rate: number
   readonly report: ViewerReport | undefined
-  /** The newest one, as the publisher sees it. */
+  /** The newest one, as the relay sees it. */
   readonly connection: Connection | undefined
 }
 
@@ -47,7 +65,7 @@ export class Spectator {
   readonly #play: Play
   readonly #day: Day
   readonly #sending = new Rate()
-  readonly #taking = new Map(names.map((name) => [name, new Rate()]))
+  readonly #taking = new Map(relayNames.map((name) => [name, new Rate()]))
 
   constructor(play: Play, day: Day) {
     this.#play = play
@@ -55,11 +73,13 @@ export class Spectator {
   }
 
   look(): Scene {
-    const { publisher, elapsed, total, happenings } = this.#play
-    const { url = '', pass = 0, sent = 0 } = publisher?.report ?? {}
+    const { publisher, relay, elapsed, total, happenings } = this.#play
+    const { pass = 0, sent = 0, lines = [], requests } = publisher?.report ?? {}
     return {
       elapsed,
-      url,
+      url: relay?.report?.url ?? '',
+      lines,
+      answered: requests?.answered ?? 0,
       pass,
       passes: this.#play.repeat,
       digest: this.#day.digest,
@@ -67,7 +87,8 @@ export class Spectator {
       total,
       rate: this.#sending.see(sent, elapsed),
       market: this.#market(),
-      viewers: names.map((name) => this.#see(name)),
+      receivers: [...feedNames.map((name) => this.#hear(name)), this.#hearRelay()],
+      viewers: relayNames.map((name) => this.#see(name)),
       happenings,
     }
   }
@@ -80,10 +101,31 @@ export class Spectator {
     return market.map((quote) => ({ ...quote, conflated: conflated.get(quote.symbol) ?? null }))
   }
 
-  #see(name: Name): Seen {
-    const { viewers, publisher, tasks, elapsed } = this.#play
+  #hear(name: FeedName): Receiver {
+    const report = this.#play.viewers.get(name)?.report
+    const condition = report === undefined || report.phase === 'linking' ? 'starts' : 'reads'
+    const done = report?.phase === 'ended' || report?.phase === 'closed'
+    return { name, condition: done ? 'done' : condition, report, asked: askedBy(report), passes: report?.passes }
+  }
+
+  #hearRelay(): Receiver {
+    const { report } = this.#play.relay ?? {}
+    const { phase, received } = report ?? {}
+    const condition = phase === undefined || phase === 'linking' || phase === 'waiting' ? 'starts' : 'reads'
+    const done = phase === 'flushed' || phase === 'closed'
+    return {
+      name: 'relay',
+      condition: done ? 'done' : condition,
+      report: received,
+      asked: askedBy(received),
+      passes: undefined,
+    }
+  }
+
+  #see(name: RelayName): Seen {
+    const { viewers, relay, tasks, elapsed } = this.#play
     const report = viewers.get(name)?.report
-    const connection = publisher?.report?.connections.findLast(({ viewer }) => viewer === name)
+    const connection = relay?.report?.connections.findLast(({ viewer }) => viewer === name)
     const rate = this.#taking.get(name)?.see(report?.taken ?? 0, elapsed) ?? 0
     return {
       name,
@@ -95,7 +137,7 @@ export class Spectator {
     }
   }
 
-  #conditionOf(name: Name, report: ViewerReport | undefined, connection: Connection | undefined): Condition {
+  #conditionOf(name: RelayName, report: ViewerReport | undefined, connection: Connection | undefined): Condition {
     if (this.#play.viewers.get(name)?.killed) return 'killed'
     if (connection?.cut !== undefined) return 'cut off'
     switch (report?.phase) {
@@ -111,6 +153,12 @@ export class Spectator {
         return report.resumed !== undefined && this.#play.isBehind(name) ? 'catches up' : 'reads'
     }
   }
+}
+
+/** What no line has brought came in answers. */
+function askedBy(report: FeedReport | undefined): number {
+  const { ledger, lines = [] } = report ?? {}
+  return lines.reduce((left, { wins }) => left - wins, ledger?.received ?? 0)
 }
 
 /** How many messages were dropped on their way through a connection, and why. */
