@@ -77,6 +77,6 @@ async function freePorts(count: number): Promise<number[]> {
   const sockets = Array.from({ length: count }, () => createSocket('udp4').bind(0, LOOPBACK))
   await Promise.all(sockets.map((socket) => once(socket, 'listening')))
   const ports = sockets.map((socket) => (socket.address() as AddressInfo).port)
-  await Promise.all(sockets.map((socket) => (socket.close(), once(socket, 'close'))))
+  await Promise.all(sockets.map((socket) => once(socket.close(), 'close')))
   return ports
 }

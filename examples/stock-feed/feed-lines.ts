@@ -65,7 +65,8 @@ export function sentLines({ ends, links }: ProducerStats): SentLine[] {
 }
 
 export function requestsOf({ ends }: ProducerStats): Requests {
-  const { answered = 0, refused = {} } = (ends as readonly SentCounts[]).find(({ requests }) => requests)?.requests ?? {}
+  const { answered = 0, refused = {} } =
+    (ends as readonly SentCounts[]).find(({ requests }) => requests)?.requests ?? {}
   return { answered, refused }
 }
 

@@ -49,7 +49,9 @@ async function openChannel({ unicast }: Options): Promise<Channel> {
   const channel = await multicastChannel(hears)
   const obstacle = await findObstacle(channel)
   if (obstacle === undefined) return channel
-  complain(`there is no multicast on loopback here (${obstacle}): every receiver gets lines of its own, as by --unicast`)
+  complain(
+    `there is no multicast on loopback here (${obstacle}): every receiver gets lines of its own, as by --unicast`,
+  )
   return await unicastChannel(hears)
 }
 

@@ -77,13 +77,7 @@ function parse(args: readonly string[]) {
   }
 }
 
-function readInteger(
-  name: string,
-  text: string | undefined,
-  least: number,
-  most: number,
-  or = '',
-): number | undefined {
+function readInteger(name: string, text: string | undefined, least: number, most: number, or = ''): number | undefined {
   if (text === undefined) return undefined
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (value >= least && value <= most) return value

@@ -1,4 +1,11 @@
-import { type ConsumerStats, createConsumer, createProducer, type OverflowChoice, type ProducerStats, pipe } from 'fanwire'
+import {
+  type ConsumerStats,
+  createConsumer,
+  createProducer,
+  type OverflowChoice,
+  type ProducerStats,
+  pipe,
+} from 'fanwire'
 import { Audience, RETAINED } from './audience.js'
 import { receivedLines } from './feed-lines.js'
 import { optionsOf } from './feed-reader.js'

@@ -115,7 +115,7 @@ export interface ViewerReport extends FeedReport {
   readonly counts?: Readonly<BookCounts> | undefined
   /** The busiest stocks; all of them in the last report. */
   readonly market: readonly Quote[]
-  /** One for each connection of this life, in their order. */
+  /** One for each connection to the relay in this life, in their order. */
   readonly connections: readonly SourceLedger[]
 }
 

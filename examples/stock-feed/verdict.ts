@@ -164,10 +164,7 @@ function judgeQuiet(theirs: Connection, ours: SourceLedger): (string | undefined
 
 /** The connection was cut while messages were under way: nobody can say which of them arrived, but how many left. */
 function judgeBroken({ handed, acknowledged = 0 }: Connection, { received }: SourceLedger): (string | undefined)[] {
-  return [
-    atMost('received', received, 'handed', handed),
-    atMost('acknowledged', acknowledged, 'received', received),
-  ]
+  return [atMost('received', received, 'handed', handed), atMost('acknowledged', acknowledged, 'received', received)]
 }
 
 /** Who gets every message has the file's book, once in every pass. */

@@ -49,7 +49,8 @@ const part = new Part<ViewerReport>(() => {
     market: board.market(phase === 'closed' ? Number.POSITIVE_INFINITY : SHOWN),
     ledger,
     lines: receivedLines(stats),
-    connections: [...ended, ...open.map((link) => link.ledger())],
+    // Of the feed's lines all is said above.
+    connections: 'url' in source ? [...ended, ...open.map((link) => link.ledger())] : [],
   }
 })
 

@@ -1,7 +1,7 @@
 import { isCrossed } from 'fanwire/itch'
 import type { Happening } from '../play.js'
 import { formatCount, formatPrice } from './figures.js'
-import { dropsOf, listed, type Priced, type Scene, type Seen } from './scene.js'
+import { dropsOf, listed, type Priced, type Receiver, repairedOn, type Scene, type Seen } from './scene.js'
 
 /** More would bury the rest. */
 const STOCKS = 6
@@ -14,6 +14,7 @@ export function describe(scene: Scene): string[] {
   return [
     line(elapsed, 'publisher', feed),
     ...listed(scene.market, STOCKS).map((quote) => line(elapsed, quote.symbol, describeQuote(quote))),
+    ...scene.receivers.map((receiver) => line(elapsed, receiver.name, describeReceiver(receiver))),
     ...scene.viewers.map((seen) => line(elapsed, seen.name, describeViewer(seen))),
   ]
 }
@@ -28,6 +29,16 @@ function describeQuote(quote: Priced): string {
   return `${sides}, last ${formatPrice(last)}, volume ${formatCount(volume)}${isCrossed(quote) ? ', crossed' : ''}`
 }
 
+function describeReceiver({ condition, report, asked }: Receiver): string {
+  if (report?.ledger === undefined) return condition
+  const lines = report.lines.map(({ missed }, i) => {
+    return `line ${'AB'[i]} missed ${formatCount(missed)}, ${formatCount(repairedOn(report, i))} repaired`
+  })
+  return [`${condition}, ${formatCount(report.ledger.lost)} lost`, ...lines, `${formatCount(asked)} asked for`].join(
+    '; ',
+  )
+}
+
 function describeViewer({ condition, rate, report, connection }: Seen): string {
   const state = `${condition}, ${formatCount(rate)}/s, ${formatCount(report?.missed ?? 0)} missed`
   if (connection === undefined) return state
@@ -38,5 +49,5 @@ function describeViewer({ condition, rate, report, connection }: Seen): string {
 }
 
 function line(at: number, who: string, what: string): string {
-  return `${(at / 1_000).toFixed(1).padStart(6)} s  ${who.padEnd(9)}  ${what}`
+  return `${(at / 1_000).toFixed(1).padStart(6)} s  ${who.padEnd(10)}  ${what}`
 }

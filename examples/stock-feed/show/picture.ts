@@ -1,10 +1,20 @@
 import { styleText } from 'node:util'
 import type { StreamLedger } from 'fanwire'
 import { isCrossed } from 'fanwire/itch'
+import type { SentLine } from '../feed-lines.js'
 import type { Happening } from '../play.js'
-import type { Connection } from '../reports.js'
+import type { Connection, Passes } from '../reports.js'
 import { formatCount, formatPrice, formatSeconds } from './figures.js'
-import { type Condition, dropsOf, listed, type Priced, type Scene, type Seen } from './scene.js'
+import {
+  type Condition,
+  dropsOf,
+  listed,
+  type Priced,
+  type Receiver,
+  repairedOn,
+  type Scene,
+  type Seen,
+} from './scene.js'
 import { type Column, table } from './table.js'
 
 type Style = Parameters<typeof styleText>[0]
@@ -18,6 +28,8 @@ export function painter(colours: boolean): Paint {
 /** Ledgers are written as the sums that they are, where so many columns are there. */
 const SUM_COLUMNS = 76
 const LEAST_STOCKS = 3
+/** Without multicast there are more, and all alike. */
+const MOST_LINES = 2
 /** Lines for what has happened: at least so many, and as many as there is room for up to so many. */
 const LEAST_HAPPENINGS = 1
 const MOST_HAPPENINGS = 8
@@ -25,15 +37,21 @@ const MOST_HAPPENINGS = 8
 /** A scene as lines for a terminal of this size. */
 export function draw(scene: Scene, columns: number, rows: number, paint: Paint): string[] {
   const dim = (text: string) => paint('dim', text)
+  const whole = columns >= SUM_COLUMNS
   const head = [title(scene, columns, paint), progress(scene, columns, paint)]
+  const receivers = table(receiverColumns(scene.digest, paint), scene.receivers, columns, dim)
   const viewers = table(viewerColumns(scene.digest, paint), scene.viewers, columns, dim)
-  const sent = table(sentColumns(columns >= SUM_COLUMNS, paint), scene.viewers, columns, dim)
-  const received = table(receivedColumns(columns >= SUM_COLUMNS, paint), scene.viewers, columns, dim)
-  const stocks = Math.max(LEAST_STOCKS, rows - heightOf([head, ['titles'], viewers, sent]) - 1 - LEAST_HAPPENINGS)
+  const stocks = Math.max(LEAST_STOCKS, rows - heightOf([head, ['titles'], receivers, viewers]) - 1 - LEAST_HAPPENINGS)
   const market = table(marketColumns(paint), listed(scene.market, stocks), columns, dim)
-  const sections = [head, market, viewers, sent]
-  // What was received is what was sent, seen from the other side: where there is room.
-  if (heightOf([...sections, received]) + 1 + LEAST_HAPPENINGS <= rows) sections.push(received)
+  const sections = [head, market, receivers, viewers]
+  // The ledgers behind these, as far as there is room: of the lines, of the relay, and of those behind it.
+  for (const more of [
+    table(lineColumns(paint), named(scene.lines), columns, dim),
+    table(sentColumns(whole, paint), scene.viewers, columns, dim),
+    table(receivedColumns(whole, paint), scene.viewers, columns, dim),
+  ]) {
+    if (heightOf([...sections, more]) + 1 + LEAST_HAPPENINGS <= rows) sections.push(more)
+  }
   const room = Math.min(MOST_HAPPENINGS, rows - heightOf(sections) - 1)
   if (room > 0 && scene.happenings.length > 0) {
     sections.push(scene.happenings.slice(-room).map((happening) => tell(happening, paint)))
@@ -49,10 +67,12 @@ function heightOf(sections: readonly (readonly string[])[]): number {
   return sections.reduce((height, lines) => height + lines.length + 1, -1)
 }
 
-function title({ url }: Scene, columns: number, paint: Paint): string {
+function title({ lines, url }: Scene, columns: number, paint: Paint): string {
   const name = 'fanwire stock feed'
-  const room = columns - name.length - url.length
-  return `${paint('bold', name)}${room < 1 ? '' : `${' '.repeat(room)}${paint('dim', url)}`}`
+  const [line] = lines
+  const where = [...(line ? [line.url, 'and'] : []), url].join(' ')
+  const room = columns - name.length - where.length
+  return `${paint('bold', name)}${room < 1 ? '' : `${' '.repeat(room)}${paint('dim', where)}`}`
 }
 
 function progress({ pass, passes, sent, total, rate, elapsed }: Scene, columns: number, paint: Paint): string {
@@ -96,9 +116,67 @@ const CONDITION_STYLES: Readonly<Record<Condition, Style>> = {
   done: 'green',
 }
 
+/** What each line missed, and what of that came in other ways: by the other line, or because it was asked for. */
+function receiverColumns(digest: string, paint: Paint): Column<Receiver>[] {
+  const count = (title: string, of: (receiver: Receiver) => number | undefined) => {
+    return { title, cell: (receiver: Receiver) => formatCount(of(receiver)), align: 'right', rank: 0 } as const
+  }
+  const ofLine = (name: string, line: number) => [
+    { ...count(`${name} missed`, ({ report }) => report?.lines[line]?.missed), least: 8 },
+    { ...count('repaired', ({ report }) => report && repairedOn(report, line)), least: 8, rank: 1 },
+  ]
+  const warn = (text: string, { report }: Receiver) => (report?.ledger?.lost ? paint('yellow', text) : text)
+  return [
+    { ...nameColumn(paint), title: 'on feed', least: 10 },
+    {
+      title: 'now',
+      align: 'left',
+      rank: 4,
+      least: 6,
+      cell: ({ condition }) => condition,
+      paint: (text, { condition }) => paint(CONDITION_STYLES[condition], text),
+    },
+    ...ofLine('A', 0),
+    ...ofLine('B', 1),
+    { ...count('asked', ({ asked, report }) => report && asked), least: 8, rank: 1 },
+    { ...count('lost', ({ report }) => report?.ledger?.lost), least: 5, paint: warn },
+    { title: 'book', align: 'left', rank: 3, least: 9, cell: (receiver) => bookOnFeed(receiver, digest) },
+  ]
+}
+
+function bookOnFeed({ name, report, passes }: Receiver, digest: string): string {
+  if (name === 'relay') return 'passes on'
+  if (report?.ledger?.lost) return 'has holes'
+  return describePasses(passes, digest)
+}
+
+interface NamedLine extends SentLine {
+  readonly name: string
+}
+
+function named(lines: readonly SentLine[]): NamedLine[] {
+  return lines.slice(0, MOST_LINES).map((line, i) => ({ ...line, name: 'AB'[i] as string }))
+}
+
+/** What became of the datagrams of a line before they left. */
+function lineColumns(paint: Paint): Column<NamedLine>[] {
+  const count = (title: string, of: (line: SentLine) => number, rank = 0) => {
+    return { title, cell: (line: SentLine) => formatCount(of(line)), align: 'right', least: 8, rank } as const
+  }
+  return [
+    { title: 'line', align: 'left', rank: 0, cell: ({ name }) => name, paint: bold(paint) },
+    { title: 'leads to', align: 'left', rank: 0, cell: ({ url }) => url },
+    count('messages', ({ messages }) => messages, 1),
+    count('datagrams', ({ offered }) => offered),
+    { ...count('lost', ({ lost }) => lost), paint: (text) => paint('yellow', text) },
+    count('twice', ({ duplicated }) => duplicated),
+    count('overtaken', ({ reordered }) => reordered),
+  ]
+}
+
 function viewerColumns(digest: string, paint: Paint): Column<Seen>[] {
   return [
-    { ...nameColumn(paint), title: 'viewer' },
+    { ...nameColumn(paint), title: 'by relay', least: 10 },
     { title: 'asks for', align: 'left', rank: 2, cell: ({ want }) => want },
     {
       title: 'now',
@@ -126,12 +204,15 @@ function bookOf({ name, report }: Seen, digest: string): string {
   if (report === undefined) return ''
   if (name === 'conflates') return 'no orders'
   if (report.missed > 0) return 'has holes'
-  const { ended, digest: first, differing } = report.passes
-  if (ended === 0) return ''
-  return first === digest && differing === 0 ? `${ended} × right` : 'wrong'
+  return describePasses(report.passes, digest)
 }
 
-/** What became of every message, as the publisher has it. */
+function describePasses(passes: Passes | undefined, digest: string): string {
+  if (passes === undefined || passes.ended === 0) return ''
+  return passes.digest === digest && passes.differing === 0 ? `${passes.ended} × right` : 'wrong'
+}
+
+/** What became of every message, as the relay has it. */
 function sentColumns(whole: boolean, paint: Paint): Column<Seen>[] {
   const count = (title: string, of: (connection: Connection) => number | undefined) => {
     const cell = ({ connection }: Seen) => formatCount(connection && of(connection))
@@ -184,7 +265,7 @@ function signs(whole: boolean): [equals: { before?: string }, plus: { before?: s
   return whole ? [{ before: ' = ' }, { before: ' + ' }] : [{}, {}]
 }
 
-function nameColumn(paint: Paint): Omit<Column<Seen>, 'title'> {
+function nameColumn(paint: Paint): Omit<Column<{ readonly name: string }>, 'title'> {
   return { align: 'left', rank: 0, least: 9, cell: ({ name }) => name, paint: bold(paint) }
 }
 

@@ -1,6 +1,6 @@
 import type { Day, Quote } from 'fanwire/itch'
-import type { Happening, Play } from '../play.js'
 import type { SentLine } from '../feed-lines.js'
+import type { Happening, Play } from '../play.js'
 import type { Connection, FeedReport, Passes, ViewerReport } from '../reports.js'
 import { type FeedName, feedNames, type RelayName, relayNames } from '../viewers.js'
 import { Rate } from './rate.js'
@@ -42,7 +42,7 @@ export interface Receiver {
   readonly name: FeedName | 'relay'
   readonly condition: Extract<Condition, 'starts' | 'reads' | 'done'>
   readonly report: FeedReport | undefined
-  /** Gaps that were filled by an answer of the request server, in messages. */
+  /** Messages that came because they were asked for. */
   readonly asked: number
   /** Missing for the relay, which keeps no book. */
   readonly passes: Passes | undefined
@@ -153,6 +153,13 @@ export class Spectator {
         return report.resumed !== undefined && this.#play.isBehind(name) ? 'catches up' : 'reads'
     }
   }
+}
+
+/** How many of the messages that a line missed have come in another way. */
+export function repairedOn({ ledger, lines }: FeedReport, line: number): number | undefined {
+  const missed = lines[line]?.missed
+  if (missed === undefined || ledger === undefined) return undefined
+  return Math.max(0, missed - ledger.lost - ledger.missing)
 }
 
 /** What no line has brought came in answers. */

@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { Book, records } from 'fanwire/itch'
 import t, { type Test } from 'tap'
 import type { Verdict } from '../../../examples/stock-feed/verdict.js'
+import { relayNames } from '../../../examples/stock-feed/viewers.js'
 import { day } from '../../itch/samples.js'
 
-// Seven processes are started one after the other, and machines that run tests are busy.
+// Eleven processes are started for a run, and machines that run tests are busy.
 t.setTimeout(120_000)
 
 const main = fileURLToPath(new URL('../../../examples/stock-feed/main.js', import.meta.url))
@@ -22,12 +23,32 @@ t.test('gives everybody what was asked for, and accounts for every message', asy
   t.ok(verdict.ok)
   t.equal(verdict.digest, digestOf(day))
   t.equal(verdict.digest, verdict.file.digest)
-  const { publisher, viewers } = verdict
+  const { publisher, relay, viewers } = verdict
   const total = 2 * 12_012
 
   t.equal(publisher.ledger.offered, publisher.ledger.accepted)
-  t.ok(publisher.connections.length >= 6, 'one for each viewer, and one more for the one that returns')
-  for (const { viewer, considered, filtered, dropped, waiting, inFlight, handed } of publisher.connections) {
+  t.ok(
+    publisher.lines.every(({ lost, duplicated, reordered }) => lost > 0 && duplicated > 0 && reordered > 0),
+    'both lines are bad',
+  )
+  for (const who of [relay.received, viewers.arbitrates, viewers.asks, viewers.shrugs]) {
+    t.equal(who.ledger?.next, publisher.next)
+    for (const { url, datagrams, kernelDrops, missed } of who.lines) {
+      t.equal(datagrams + (kernelDrops ?? 0), publisher.lines.find((line) => line.url === url)?.passed, url)
+      t.ok(missed > 0, 'what was lost is known')
+    }
+  }
+  t.equal(relay.received.ledger?.lost, 0)
+  t.equal(relay.ledger.accepted, publisher.ledger.accepted)
+  for (const name of ['arbitrates', 'asks'] as const) {
+    t.match(viewers[name], { taken: total, missed: 0, passes: { ended: 2, digest: verdict.digest, differing: 0 } })
+  }
+  t.ok(publisher.requests.answered > 0)
+  const brought = viewers.shrugs.lines.reduce((sum, { wins }) => sum + wins, 0)
+  t.equal(brought, viewers.shrugs.ledger?.received, 'who asks for nothing has what the lines brought')
+
+  t.ok(relay.connections.length >= 6, 'one for each viewer, and one more for the one that returns')
+  for (const { viewer, considered, filtered, dropped, waiting, inFlight, handed } of relay.connections) {
     const sum = filtered + Object.values(dropped).reduce((a, b) => a + b) + waiting + inFlight + handed
     t.equal(considered, sum, `the link to the one that ${viewer}`)
   }
@@ -35,9 +56,12 @@ t.test('gives everybody what was asked for, and accounts for every message', asy
     if (ledger === undefined) throw new Error(`${name} has no ledger`)
     const { first, next, received, filtered, declared, missing, lost } = ledger
     t.equal(next - first, received + filtered + declared + missing + lost, `the one that ${name}`)
-    t.ok(connections.length > 0)
+    t.equal(
+      connections.length > 0,
+      relayNames.some((other) => other === name),
+    )
   }
-  const linkOf = (name: string) => publisher.connections.findLast(({ viewer }) => viewer === name)
+  const linkOf = (name: string) => relay.connections.findLast(({ viewer }) => viewer === name)
   for (const name of ['follows', 'conflates', 'drops', 'returns'] as const) {
     t.equal(linkOf(name)?.handed, viewers[name].connections.at(-1)?.received, `${name} got all that was handed over`)
   }
@@ -55,7 +79,7 @@ t.test('gives everybody what was asked for, and accounts for every message', asy
   const { received = 0, declared = 0 } = viewers.drops.ledger ?? {}
   t.equal(received + declared, total + 5, 'all messages of the file and those around them')
   // On a slow machine it may be cut off before it stops: then it comes back first.
-  const cut = publisher.connections.find(({ viewer, cut }) => viewer === 'stops' && cut !== undefined)
+  const cut = relay.connections.find(({ viewer, cut }) => viewer === 'stops' && cut !== undefined)
   t.match(cut?.cut, /BUFFER_FULL/)
   t.equal(cut?.dropped.exhausted, total / 4)
 })
@@ -73,7 +97,8 @@ t.test('publishes a file up to the record within which it ends, and says so', as
 
   // Who does not look at a terminal gets lines.
   t.notOk(stdout.includes('\x1b'), 'without orders to a terminal')
-  t.match(stdout, /publisher +has its viewers at tcp:\/\/127\.0\.0\.1:\d+, and 6,000 messages to send\n/)
+  t.match(stdout, /publisher +has 6,000 messages for \w+:\/\/[\d.:]+ /)
+  t.match(stdout, /relay +has its viewers at tcp:\/\/127\.0\.0\.1:\d+\n/)
   t.match(stdout, /returns +is killed after 2,\d+ messages\n/)
   t.match(stdout, /returns +is back, and reads on at number [\d,]+\n/)
   t.match(stdout, /stops +reads no more after 1,\d+ messages\n/)
@@ -156,7 +181,7 @@ async function portOf(child: ChildProcess): Promise<number> {
   let said = ''
   for await (const chunk of child.stdout?.setEncoding('utf8').iterator({ destroyOnReturn: false }) ?? []) {
     said += chunk
-    const port = /tcp:\/\/127\.0\.0\.1:(\d+),/.exec(said)?.[1]
+    const port = /tcp:\/\/127\.0\.0\.1:(\d+)\n/.exec(said)?.[1]
     if (port !== undefined) {
       child.stdout?.resume()
       return Number(port)

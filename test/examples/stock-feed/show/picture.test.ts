@@ -10,7 +10,7 @@ t.test('shows all there is to see on a terminal of the usual size', async (t) =>
   t.equal(picture.length, 23)
   const text = picture.join('\n')
   for (const part of [
-    'tcp://127.0.0.1:40000',
+    'multicast://239.192.7.1:40001 and tcp://127.0.0.1:40000',
     'pass 40 of 40',
     '40,012 messages/s',
     '12.3 s',
@@ -18,22 +18,31 @@ t.test('shows all there is to see on a terminal of the usual size', async (t) =>
     'ALC           27.06 ×    100     28.00 ×  1,900     23.10    95,822',
     'follows    backpressure:30s       reads           40,012        0  39 × right',
     'drops      drop:newest:1000       reads           40,012  374,631  has holes',
-    'conflates     702,921 =  222,360 +  203,415 +      61 +         0 +  480,500',
+    'arbitrates    35,101    35,101    34,987    34,987     1,717      0  39 × right',
+    'asks          35,101    35,101                        35,101      0  39 × right',
+    'shrugs        35,101    33,348    34,987    33,234         0  1,753  has holes',
+    'relay                                                                passes on',
     '8.0 s  stops does thing 8',
   ]) {
     t.ok(text.includes(part), part)
   }
 })
 
-t.test('shows what the viewers received, and more of what happened, where there is room', async (t) => {
-  const text = draw(scene, 119, 60, plain).join('\n')
-  t.match(text, /acknowledged {2}dropped as/)
-  t.match(text, /superseded\n/)
-  t.match(text, /seen by +span = filtered \+ declared \+ missing \+ +lost \+ received/)
-  t.match(text, /follows +702,699 = +222,299 \+ +0 \+ +0 \+ +0 \+ +480,400/)
-  t.match(text, /1\.0 s {2}stops does thing 1\n/)
-  t.notMatch(text, /does thing 0/, 'the oldest is forgotten')
-})
+t.test(
+  'shows the ledgers of the lines and of the relay, what the viewers received, and more of what happened, where there is room',
+  async (t) => {
+    const text = draw(scene, 119, 60, plain).join('\n')
+    t.match(text, /line +leads to +messages +datagrams +lost +twice +overtaken\n/)
+    t.match(text, /B +multicast:\/\/239\.192\.7\.2:40002 +702,699 +34,980 +1,745 +698 +702\n/)
+    t.match(text, /conflates +702,921 = +222,360 \+ +203,415 \+ +61 \+ +0 \+ +480,500/)
+    t.match(text, /acknowledged {2}dropped as/)
+    t.match(text, /superseded\n/)
+    t.match(text, /seen by +span = filtered \+ declared \+ missing \+ +lost \+ received/)
+    t.match(text, /follows +702,699 = +222,299 \+ +0 \+ +0 \+ +0 \+ +480,400/)
+    t.match(text, /1\.0 s {2}stops does thing 1\n/)
+    t.notMatch(text, /does thing 0/, 'the oldest is forgotten')
+  },
+)
 
 t.test('draws no line too wide for the terminal, with colours as without', async (t) => {
   for (let columns = 39; columns <= 200; columns++) {
