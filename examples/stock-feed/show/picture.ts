@@ -165,18 +165,18 @@ function lineColumns(paint: Paint): Column<NamedLine>[] {
   }
   return [
     { title: 'line', align: 'left', rank: 0, cell: ({ name }) => name, paint: bold(paint) },
-    { title: 'leads to', align: 'left', rank: 0, cell: ({ url }) => url },
-    count('messages', ({ messages }) => messages, 1),
+    { title: 'leads to', align: 'left', rank: 2, cell: ({ url }) => url },
+    count('messages', ({ messages }) => messages, 3),
     count('datagrams', ({ offered }) => offered),
     { ...count('lost', ({ lost }) => lost), paint: (text) => paint('yellow', text) },
-    count('twice', ({ duplicated }) => duplicated),
-    count('overtaken', ({ reordered }) => reordered),
+    count('twice', ({ duplicated }) => duplicated, 1),
+    count('overtaken', ({ reordered }) => reordered, 1),
   ]
 }
 
 function viewerColumns(digest: string, paint: Paint): Column<Seen>[] {
   return [
-    { ...nameColumn(paint), title: 'by relay', least: 10 },
+    { ...nameColumn(paint), title: 'by relay' },
     { title: 'asks for', align: 'left', rank: 2, cell: ({ want }) => want },
     {
       title: 'now',

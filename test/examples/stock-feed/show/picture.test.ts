@@ -70,7 +70,7 @@ t.test('has room for many stocks without pushing out anything else', async (t) =
     t.ok(picture.length <= rows, `${picture.length} lines for ${rows} rows`)
     t.match(picture.join('\n'), /stops does thing 8/)
     const stocks = picture.filter((line) => /^S\d/.test(line)).map((line) => line.split(' ')[0])
-    t.equal(stocks.length, Math.min(12, rows - 20))
+    t.equal(stocks.length, Math.min(12, rows - 19))
     t.strictSame(stocks, [...stocks].sort())
   }
 })
