@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { bridge } from './bridge.js'
 import { type Command, columns, common, helpOf, readArguments, toggle, UsageError } from './command.js'
+import { publish } from './feed/publish.js'
+import { watch } from './feed/watch.js'
 import { note } from './notes.js'
 import { pub } from './pub.js'
 import { sub } from './sub.js'
@@ -12,7 +14,7 @@ const LEAVE_MS = 10_000
 /** The longest timer there is. */
 const LONG_MS = 2 ** 31 - 1
 
-const commands: readonly Command[] = [sub, pub, bridge]
+const commands: readonly Command[] = [sub, pub, bridge, publish, watch]
 
 const usage = `Usage: fanwire COMMAND [options]
 
@@ -33,16 +35,19 @@ process.stderr.on('error', () => undefined)
 main().catch(fail)
 
 async function main(): Promise<void> {
-  const command = commands.find(({ name }) => name === args[0])
+  const command = findCommand()
   if (command === undefined) describe()
   else await perform(command)
 }
 
 function describe(): void {
   const { words, values } = readArguments('', { help: toggle(''), version: toggle('') }, args)
-  const [word] = words
+  const [word, second] = words
   if (word !== undefined) {
-    throw new UsageError(`there is no command ${word}; there are ${commands.map(({ name }) => name).join(', ')}`)
+    const family = commands.filter(({ name }) => name.startsWith(`${word} `))
+    const tried = family.length > 0 && second !== undefined ? `${word} ${second}` : word
+    const known = (family.length > 0 ? family : commands).map(({ name }) => name).join(', ')
+    throw new UsageError(`there is no command ${tried}; there are ${known}`)
   }
   if (values.version) process.stdout.write(`${readVersion()}\n`)
   else if (values.help) process.stdout.write(usage)
@@ -52,8 +57,21 @@ function describe(): void {
   }
 }
 
+/** A name may have several words. */
+function findCommand(): Command | undefined {
+  return commands.find(({ name }) => name === args.slice(0, lengthOf(name)).join(' '))
+}
+
+function lengthOf(name: string): number {
+  return name.split(' ').length
+}
+
 async function perform(command: Command): Promise<void> {
-  const { words, values } = readArguments(command.name, { ...command.flags, ...common }, args.slice(1))
+  const { words, values } = readArguments(
+    command.name,
+    { ...command.flags, ...common },
+    args.slice(lengthOf(command.name)),
+  )
   if (values.help) {
     process.stdout.write(helpOf(command))
     return
@@ -85,7 +103,8 @@ function fail(error: unknown): void {
   if (isWanted || hasCode(error, 'EPIPE')) return
   process.exitCode ??= isWrongUsage(error) ? 2 : 1
   const message = error instanceof Error ? error.message : String(error)
-  const hint = error instanceof UsageError ? `; see ${['fanwire', ...nameOf(args)].join(' ')} --help` : ''
+  const hint =
+    error instanceof UsageError ? `; see ${['fanwire', findCommand()?.name ?? []].flat().join(' ')} --help` : ''
   if (args.includes('--debug')) process.stderr.write(`fanwire: ${inspect(error)}\n`)
   else note(message + hint)
 }
@@ -96,10 +115,6 @@ function isWrongUsage(error: unknown): boolean {
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).code === code
-}
-
-function nameOf([first]: readonly string[]): readonly string[] {
-  return commands.some(({ name }) => name === first) ? [first as string] : []
 }
 
 function readVersion(): string {

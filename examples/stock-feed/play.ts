@@ -226,7 +226,7 @@ export class Play {
   }
 
   #sourceOf(name: Name): ViewerTask['source'] {
-    const at = feedNames.findIndex((other) => other === name)
+    const at = (feedNames as readonly Name[]).indexOf(name)
     const onFeed = feedNames[at]
     if (onFeed === undefined) return { url: this.relay?.report?.url ?? '' }
     return { place: this.#place(1 + at), reader: feedReaders[onFeed] }
