@@ -19,7 +19,7 @@ const commands: readonly Command[] = [sub, pub, bridge, publish, watch]
 const usage = `Usage: fanwire COMMAND [options]
 
 Commands:
-${columns(commands.map(({ name, summary }) => [name, summary])).join('\n')}
+${listOf(commands)}
 
 Options:
   --help     print this; after a command, what that takes
@@ -42,10 +42,14 @@ async function main(): Promise<void> {
 
 function describe(): void {
   const { words, values } = readArguments('', { help: toggle(''), version: toggle('') }, args)
-  const [word, second] = words
-  if (word !== undefined) {
-    const family = commands.filter(({ name }) => name.startsWith(`${word} `))
-    const tried = family.length > 0 && second !== undefined ? `${word} ${second}` : word
+  const [word = '', second] = words
+  const family = commands.filter(({ name }) => name.startsWith(`${word} `))
+  if (family.length > 0 && second === undefined && values.help) {
+    process.stdout.write(`Usage: fanwire ${word} COMMAND [options]\n\nCommands:\n${listOf(family)}\n`)
+    return
+  }
+  if (words.length > 0) {
+    const tried = family.length > 0 ? words.slice(0, 2).join(' ') : word
     const known = (family.length > 0 ? family : commands).map(({ name }) => name).join(', ')
     throw new UsageError(`there is no command ${tried}; there are ${known}`)
   }
@@ -64,6 +68,10 @@ function findCommand(): Command | undefined {
 
 function lengthOf(name: string): number {
   return name.split(' ').length
+}
+
+function listOf(some: readonly Command[]): string {
+  return columns(some.map(({ name, summary }) => [name, summary])).join('\n')
 }
 
 async function perform(command: Command): Promise<void> {

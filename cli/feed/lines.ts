@@ -1,4 +1,4 @@
-import { type Address, formatHostPort, parseAddress } from '../../lib/address.js'
+import { type Address, parseAddress } from '../../lib/address.js'
 import { checkImpairment } from '../../lib/impairment.js'
 import { integer, oneOf, text } from '../../lib/options.js'
 import { type Flags, UsageError } from '../command.js'
@@ -67,9 +67,7 @@ export function readLines(words: readonly string[], { requests, impair, seed, ..
 /** @throws {UsageError} for what carries no numbers of its own */
 function readLine(word: string): Address {
   const address = parseAddress(word)
-  const { scheme, host = '', port = 0 } = address
+  const { scheme } = address
   if (scheme === 'multicast' || scheme === 'udp') return address
-  throw new UsageError(
-    `a feed has lines such as multicast://${port === 0 ? '239.1.2.3:5555' : formatHostPort(host, port)}, got ${word}`,
-  )
+  throw new UsageError(`a feed has lines such as multicast://239.1.2.3:5555 or udp://127.0.0.1:5555, got ${word}`)
 }

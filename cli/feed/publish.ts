@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Day, readDay, readRecords, sample } from '../../itch/index.js'
 import type { Producer } from '../../lib/index.js'
-import { duration, integer, type OptionRule, text } from '../../lib/options.js'
+import { duration, integer, type OptionRule, refuse, text } from '../../lib/options.js'
 import { command } from '../command.js'
 import { openProducer, watchFlags } from '../end.js'
 import { note } from '../notes.js'
@@ -83,10 +83,13 @@ function print(
 }
 
 function speedRule(): OptionRule<number> {
-  const { check, read } = perSecond()
+  const { read } = perSecond()
   return {
     fallback: 10_000,
-    check: (value, name) => (value === Number.POSITIVE_INFINITY ? value : (check(value, name) as number)),
+    check: (value, name) =>
+      typeof value === 'number' && (value >= 0.001 || value === Number.POSITIVE_INFINITY)
+        ? value
+        : refuse(name, "a number of at least 0.001 (messages per second), or 'max'", value),
     read: (given) => (given === 'max' ? Number.POSITIVE_INFINITY : read?.(given)),
   }
 }

@@ -72,7 +72,7 @@ export function describe(stats: ConsumerStats, watcher: Watcher, rate: number): 
     `stream ${ledger.stream}  ${count(received)} messages, ${count(rate)}/s${passes}`,
     row('line', ['datagrams', 'missed', 'repaired', 'twice', 'first'], ''),
     ...lines.map(({ url, datagrams, missed, repaired, duplicates, wins }, i) =>
-      row(letter(i), [datagrams, missed, repaired, duplicates, wins].map(count), url),
+      row(letter(i), [datagrams, missed, repaired, duplicates, wins].map(count), url.replace(/^.*:\/\//, '')),
     ),
     `asked for and got ${count(countAsked(stats, lines))}, missing ${count(missing)}, lost ${count(lost)}`,
     row('stock', ['bid', 'ask', 'last', 'volume'], ''),
@@ -84,7 +84,7 @@ export function describe(stats: ConsumerStats, watcher: Watcher, rate: number): 
 }
 
 function row(name: string, figures: readonly string[], after: string): string {
-  return `${name.padEnd(8)}${figures.map((figure) => figure.padStart(12)).join('')}  ${after}`.trimEnd()
+  return `${name.padEnd(8)}${figures.map((figure) => figure.padStart(10)).join('')}  ${after}`.trimEnd()
 }
 
 function letter(line: number): string {
