@@ -1,6 +1,7 @@
 import type { Consumer, ConsumerStats } from '../../lib/index.js'
 import { command, toggle } from '../command.js'
 import { openConsumer, watchFlags } from '../end.js'
+import { note } from '../notes.js'
 import { fromFlag, lineFlags, readLines } from './lines.js'
 import { View } from './view.js'
 import { countAsked, Watcher, watchedLines } from './watcher.js'
@@ -34,6 +35,7 @@ MoldUDP64 will do. Every option of a consumer may stand in a LINE.`,
     const { urls, options } = readLines(words, flags)
     const settings = { ...options, from, sessions: 'one', overflow: INBOX }
     const consumer = await openConsumer(urls, settings, verbose, stop)
+    note(`watching ${consumer.urls.join(' and ')}`)
     const watcher = new Watcher()
     const view = headless ? undefined : new View(process.stdout, watcher, () => consumer.stats())
     try {

@@ -3,11 +3,15 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { bridge } from '../../cli/bridge.js'
 import { type Command, common, helpOf } from '../../cli/command.js'
+import { publish } from '../../cli/feed/publish.js'
+import { watch } from '../../cli/feed/watch.js'
 import { pub } from '../../cli/pub.js'
 import { sub } from '../../cli/sub.js'
 import { type Script, Shell } from './support/shell.js'
 
 t.setTimeout(180_000)
+
+const commands: readonly Command[] = [sub, pub, bridge, publish, watch]
 
 const page = readFileSync(
   fileURLToPath(import.meta.resolve('fanwire/package.json').replace('package.json', 'docs/command-line.md')),
@@ -15,7 +19,7 @@ const page = readFileSync(
 )
 
 /** Who is at the other end of each example, and what must come of it. */
-const plays: Readonly<Record<string, (t: Test, shell: Shell, script: Script) => Promise<void>>> = {
+const plays: Readonly<Record<string, (t: Test, shell: Shell, script: Script, early?: Script) => Promise<void>>> = {
   'all that a producer on this machine sends': async (t, shell, script) => {
     const other = shell.run('fanwire pub tcp://127.0.0.1:5555 any.topic --data hello')
     t.match(await script.printed(/.*\n/), ['{"topic":"any.topic","data":"hello","sequence":1,'])
@@ -110,26 +114,110 @@ const plays: Readonly<Record<string, (t: Test, shell: Shell, script: Script) => 
     t.same([await from.ended, await script.ended], [0, 0])
     t.match(script.stats, { consumer: { streams: [{ lost: 0 }] }, producer: { refused: 0 } })
   },
+  'the day that comes with the package, to all watchers on this machine': async (t, _, script, early) => {
+    t.same([await script.ended, await early?.ended], [0, 0])
+    const [sent, watched]: [Published, Watched] = [lastLine(script), lastLine(early)]
+    t.match(watched, { digest: sent.file.digest, passes: { ended: 1 }, ledger: { next: 12_013, lost: 0 } })
+  },
+  'over bad lines; both lose other datagrams, the same ones for every seed': async (t, _, script, early) => {
+    t.same([await script.ended, await early?.ended], [0, 0])
+    const [sent, watched]: [Published, Watched] = [lastLine(script), lastLine(early)]
+    t.match(watched, { digest: sent.file.digest, passes: { ended: 3, differing: 0 }, ledger: { lost: 0 } })
+    t.ok(watched.lines.every(({ missed, repaired }) => missed > 0 && missed === repaired))
+    const [end] = sent.ends
+    t.ok(end?.lines.every(({ impairment }) => (impairment?.lost ?? 0) > 0))
+  },
+  'where there is no multicast: to one watcher': async (t, _, script, early) => {
+    t.same([await script.ended, await early?.ended], [0, 0])
+    const [sent, watched]: [Published, Watched] = [lastLine(script), lastLine(early)]
+    t.match(watched, { digest: sent.file.digest, ledger: { next: 12_013, lost: 0 } })
+  },
+  'what fanwire feed publish sends on this machine': async (t, shell, script) => {
+    const { watched, sent } = await published(shell, script)
+    t.match(watched, { digest: sent.file.digest, ledger: { lost: 0 } })
+    t.match(script.stdout, /^ +\d\.\d s {2}BOB +6\.9667 +5\.3417 +6\.0833 +579,962 {2}crossed$/m)
+  },
+  'loses some of it on the way, and asks nobody: what both lines lose is lost, and counted': async (
+    t,
+    shell,
+    script,
+  ) => {
+    const { watched, sent } = await published(shell, script)
+    const { next, received, lost } = watched.ledger
+    t.same([next, received + lost, watched.asked, script.lines.length], [sent.next, sent.next - 1, 0, 1])
+    t.ok(watched.lines.every(({ missed, repaired }) => missed > 0 && missed - repaired === lost))
+  },
+  'one line alone; all that is lost on it is asked for': async (t, shell, script) => {
+    const { watched, sent } = await published(shell, script, 'multicast://239.192.26.1:26401 --impair loss=10%')
+    t.match(watched, { digest: sent.file.digest, ledger: { lost: 0 } })
+    t.same([watched.lines.length, watched.lines[0]?.missed], [1, watched.asked])
+    t.ok(watched.asked > 0)
+  },
+  'where there is no multicast': async (t, shell, script) => {
+    const { watched, sent } = await published(shell, script, 'udp://127.0.0.1:26401 udp://127.0.0.1:26402')
+    t.match(watched, { digest: sent.file.digest, ledger: { lost: 0 } })
+  },
 }
 
-for (const command of [sub, pub, bridge]) {
+/** Who must be there before an example is run, as nobody on a line is waited for. */
+const audiences: Readonly<Record<string, (shell: Shell) => Promise<Script>>> = {
+  'the day that comes with the package, to all watchers on this machine': (shell) => watching(shell, ''),
+  'over bad lines; both lose other datagrams, the same ones for every seed': (shell) => watching(shell, ''),
+  'where there is no multicast: to one watcher': (shell) =>
+    watching(shell, 'udp://127.0.0.1:26401 udp://127.0.0.1:26402'),
+}
+
+async function watching(shell: Shell, lines: string): Promise<Script> {
+  const script = shell.run(`fanwire feed watch --headless ${lines}`)
+  await script.printed(/watching/, 'stderr')
+  return script
+}
+
+/** Publishes to the watcher that is the example, and lets the feed end as soon as all has arrived. */
+async function published(shell: Shell, script: Script, lines = ''): Promise<{ watched: Watched; sent: Published }> {
+  await script.printed(/watching/, 'stderr')
+  const other = shell.run(`fanwire feed publish --speed 40000/s --linger 500ms ${lines}`)
+  await Promise.all([script.ended, other.ended])
+  return { watched: lastLine(script), sent: lastLine(other) }
+}
+
+interface Published {
+  readonly next: number
+  readonly file: { readonly digest: string }
+  readonly ends: readonly { readonly lines: readonly { readonly impairment?: { readonly lost: number } }[] }[]
+}
+
+interface Watched {
+  readonly digest: string
+  readonly asked: number
+  readonly passes: { readonly ended: number; readonly differing: number }
+  readonly ledger: { readonly next: number; readonly received: number; readonly lost: number }
+  readonly lines: readonly { readonly missed: number; readonly repaired: number }[]
+}
+
+function lastLine(script: Script | undefined) {
+  return JSON.parse(script?.lines.at(-1) ?? '')
+}
+
+for (const command of commands) {
   for (const [what, line] of readExamples(helpOf(command))) {
     t.test(`fanwire ${command.name} --help shows: ${what}`, async (t) => {
       const shell = await Shell.open(t)
       const play = plays[what]
       if (play === undefined) throw new Error('nobody plays the other end')
-      await play(t, shell, shell.run(line))
+      const early = await audiences[what]?.(shell)
+      await play(t, shell, shell.run(line), early)
     })
   }
 }
 
 t.test('every scene that is played here stands in the help', async (t) => {
-  const shown = [sub, pub, bridge].flatMap((command) => readExamples(helpOf(command)).map(([what]) => what))
+  const shown = commands.flatMap((command) => readExamples(helpOf(command)).map(([what]) => what))
   t.same(Object.keys(plays), shown)
 })
 
 t.test('the page names every flag of every command', async (t) => {
-  for (const { name, flags } of [sub, pub, bridge] as Command[]) {
+  for (const { name, flags } of commands) {
     const [, section = ''] = new RegExp(`^\\| \`fanwire ${name}\`(.*?)^##? `, 'ms').exec(page) ?? []
     for (const flag of Object.keys(flags)) t.match(section, `\`--${flag}`, `fanwire ${name} --${flag}`)
   }
