@@ -31,7 +31,20 @@ t.test('what makes no sense is wrong usage: exit 2, a line on stderr and nothing
   const url = 'tcp://127.0.0.1:5555'
   for (const [args, said] of [
     [['--nonsense'], /--nonsense.*see fanwire --help$/],
-    [['nonsense'], /there is no command nonsense; there are sub, pub, bridge; see fanwire --help$/],
+    [
+      ['nonsense'],
+      /there is no command nonsense; there are sub, pub, bridge, feed publish, feed watch; see fanwire --help$/,
+    ],
+    [['feed'], /there is no command feed; there are feed publish, feed watch; see fanwire --help$/],
+    [['feed', 'nonsense'], /there is no command feed nonsense; there are feed publish, feed watch; see .* --help$/],
+    [['feed', 'watch', url], /a feed has lines such as multicast:.* see fanwire feed watch --help$/],
+    [['feed', 'watch', '--seed', '1'], /--seed decides nothing without --impair; see fanwire feed watch --help$/],
+    [['feed', 'watch', '--impair', 'lots'], /--impair must be written as 'loss=5%,.*', got 'lots'$/],
+    [['feed', 'watch', '--interface', 'nowhere9'], /interface must be a name or address of this machine, .*there are /],
+    [['feed', 'watch', 'multicast://127.0.0.1:5555'], /where a multicast group belongs.*write multicast:/],
+    [['feed', 'publish', 'udp://239.192.1.1:5555'], /multicast group where a host belongs; write multicast:/],
+    [['feed', 'publish', '--requests', 'nowhere'], /nowhere.*write udp:/],
+    [['feed', 'publish', '--speed', 'fast'], /--speed must be a number .*, or 'max', got 'fast'$/],
     [['sub'], /no URL.*see fanwire sub --help$/],
     [['sub', url, '--count', '0'], /--count must be an integer of at least 1, got 0$/],
     [['sub', url, '--listen', '--dial'], /--listen and --dial exclude each other/],
@@ -46,6 +59,12 @@ t.test('what makes no sense is wrong usage: exit 2, a line on stderr and nothing
     t.match(stderr, /^fanwire: [^\n]+\n$/)
     t.match(stderr.trimEnd(), said)
   }
+})
+
+t.test('a family of commands prints what there is', async (t) => {
+  const { status, stdout, stderr } = fanwire('feed', '--help')
+  t.same([status, stderr], [0, ''])
+  t.match(stdout, /^Usage: fanwire feed COMMAND \[options\]\n\nCommands:\n {2}feed publish .*\n {2}feed watch .*\n$/)
 })
 
 t.test('nothing to do is wrong usage, and prints the usage on stderr', async (t) => {
