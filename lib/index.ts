@@ -8,7 +8,7 @@ import { nodePlatform } from './node/platform.js'
 import { Producer } from './producer.js'
 import { checkProducerOptions, type ProducerOptions } from './producer-options.js'
 import { Retention } from './retention.js'
-import type { Context, Transport } from './transport.js'
+import type { Context, Fault, Transport } from './transport.js'
 
 export type { Address } from './address.js'
 export {
@@ -104,9 +104,10 @@ export async function createProducer<T = string | Uint8Array>(
     memoryBytes: common.memory.bytes,
     retention: new Retention(common.retain),
   })
+  const faults = new OpeningFaults(producer)
   try {
     for (const [i, transport] of transports.entries()) {
-      const context = contextOf(checked[i] ?? common, transport, 'producer', producer)
+      const context = contextOf(checked[i] ?? common, transport, 'producer', faults)
       const own = addresses.filter((address) => roomOf(address) === transport)
       checkRole(context.role, own)
       const log = (framing: Framing) => producer.log(framing)
@@ -117,6 +118,7 @@ export async function createProducer<T = string | Uint8Array>(
     await producer.close({ drainMs: 0 })
     throw error
   }
+  faults.opened()
   return producer
 }
 
@@ -137,10 +139,11 @@ export async function createConsumer<T = Uint8Array>(
   const id = common.id ?? randomName()
   const consumer = new Consumer<T>(nodePlatform, { ...common, id })
   const { want } = common
+  const faults = new OpeningFaults(consumer)
   try {
     for (const address of addresses) {
       const transport = roomOf(address)
-      const context = contextOf(checked[transports.indexOf(transport)] ?? common, transport, 'consumer', consumer)
+      const context = contextOf(checked[transports.indexOf(transport)] ?? common, transport, 'consumer', faults)
       checkRole(context.role, [address])
       const open = (remote: string, origin: 'accepted' | 'dialled') => consumer.open(remote, origin)
       consumer.attach(await transport.consume(address, { ...context, id, want, open }))
@@ -149,6 +152,7 @@ export async function createConsumer<T = Uint8Array>(
     await consumer.close()
     throw error
   }
+  faults.opened()
   return consumer
 }
 
@@ -177,6 +181,30 @@ async function transportOf(scheme: string, own: readonly Transport[]): Promise<T
   const transport = own.find((each) => each.schemes?.includes(scheme)) ?? (await loadTransport(scheme))
   if (transport !== undefined) return transport
   throw new FanwireError('BAD_ADDRESS', `no transport for ${scheme}://; there are ${schemes.join(', ')}`)
+}
+
+/** Keeps what goes wrong while an end opens, until whoever opens it can listen. */
+class OpeningFaults {
+  readonly #end: Pick<Context, 'fault'>
+  #early: Fault[] | undefined = []
+
+  constructor(end: Pick<Context, 'fault'>) {
+    this.#end = end
+  }
+
+  fault(fault: Fault): void {
+    if (this.#early === undefined) this.#end.fault(fault)
+    else this.#early.push(fault)
+  }
+
+  opened(): void {
+    // A tick runs after all that awaits the end.
+    nodePlatform.defer(() => {
+      const early = this.#early ?? []
+      this.#early = undefined
+      for (const fault of early) this.#end.fault(fault)
+    })
+  }
 }
 
 interface EndOptions {

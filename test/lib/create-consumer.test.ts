@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createConsumer, createProducer } from '../../lib/index.js'
-import type { Transport } from '../../lib/transport.js'
+import type { Context, Transport } from '../../lib/transport.js'
+import { inproc } from '../../transports/inproc/index.js'
 
 t.test('createConsumer connects to a producer that is there, and to one that is still to come', async (t) => {
   const producer = await createProducer('inproc://consumer.there', { retain: { messages: 10 } })
@@ -27,6 +28,38 @@ t.test('createConsumer connects to a producer that is there, and to one that is 
     stats.streams.find(({ stream }) => stream === producer.stream),
     { delivered: 2, filtered: 1, lost: 0 },
   )
+  await producer.close()
+})
+
+t.test('what goes wrong while an end opens is told once it is open, to whoever listens then', async (t) => {
+  const told = (context: Context, message: string) => context.fault({ code: 'CLAMPED', message })
+  const transport: Transport = {
+    schemes: ['clamped'],
+    traits: inproc.traits,
+    listens: 'producer',
+    options: {},
+    async produce(_, context) {
+      told(context, 'early at the producer')
+      context.platform.timer(0, () => told(context, 'later at the producer')).ref()
+      return { kind: 'log', urls: [], close: async () => undefined }
+    },
+    async consume(_, context) {
+      told(context, 'early at the consumer')
+      return { urls: [], close: async () => undefined }
+    },
+  }
+  const heard: string[] = []
+  const open = async () => await createProducer('clamped://a', { transport })
+  const producer = await open()
+  producer.on('fault', ({ message }) => heard.push(message))
+  const later = new Promise((resolve) =>
+    producer.on('fault', ({ message }) => /later/.test(message) && resolve(message)),
+  )
+  const consumer = await createConsumer('clamped://a', { transport })
+  consumer.on('fault', ({ message }) => heard.push(message))
+  await later
+  t.strictSame(heard.sort(), ['early at the consumer', 'early at the producer', 'later at the producer'])
+  await consumer.close()
   await producer.close()
 })
 
