@@ -62,8 +62,8 @@ export async function findObstacle({ publisher: { lines } }: Channel): Promise<s
   const faults: string[] = []
   try {
     await using consumer = await createConsumer(urls)
-    await using producer = await createProducer(urls)
     consumer.on('fault', ({ message }) => faults.push(message))
+    await using producer = await createProducer(urls)
     producer.on('fault', ({ message }) => faults.push(message))
     await consumer.linked({ count: lines.length, signal: AbortSignal.timeout(PROBE_MS) })
     return undefined
