@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { type Day, readDay, readRecords, sample } from '../../itch/index.js'
 import type { Producer } from '../../lib/index.js'
 import { duration, integer, type OptionRule, refuse, text } from '../../lib/options.js'
@@ -10,6 +10,8 @@ import { lineFlags, readLines } from './lines.js'
 
 /** A message of a feed in raw bodies has no topic on the wire. */
 const TOPIC = ''
+/** Messages between two looks at what else there is to do. */
+const STRIDE = 500
 
 export const publish = command({
   name: 'feed publish',
@@ -55,8 +57,13 @@ for one watcher. At the end the ledger is printed, as a line of JSON. Every opti
     note(`publishing ${day.records * repeat} messages to ${producer.urls.join(' and ')}`)
     try {
       const pace = new Pace(speed)
+      let sent = 0
       for (let pass = 0; pass < repeat; pass++) {
-        await readRecords(file, (record) => send(producer, record, pace, stop))
+        await readRecords(file, async (record) => {
+          await send(producer, record, pace, stop)
+          // Requests are answered in between, at any speed.
+          if (++sent % STRIDE === 0) await nextTurn()
+        })
       }
       await producer.flush({ signal: stop })
       await pause(linger, undefined, { signal: stop })

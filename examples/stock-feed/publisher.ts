@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { setTimeout as rest } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as rest } from 'node:timers/promises'
 import { createProducer } from 'fanwire'
 import { readRecords } from 'fanwire/itch'
 import { interfaceOf } from './channel.js'
@@ -66,7 +66,10 @@ async function publish(record: Uint8Array): Promise<void> {
   const delay = pace.next()
   if (delay > 0) await rest(delay)
   await feed.publish(record)
-  if (++sent % STRIDE === 0) while (producer.stats().next > leash) await once(part.orders, 'leash')
+  if (++sent % STRIDE > 0) return
+  // Requests are answered in between, at any speed.
+  await nextTurn()
+  while (producer.stats().next > leash) await once(part.orders, 'leash')
 }
 
 function enter(next: PublisherReport['phase']): void {
