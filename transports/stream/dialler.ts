@@ -57,6 +57,10 @@ export class Dialler<P extends Port> {
     socket.once('close', refused)
     socket.once('close', () => this.#sockets.delete(socket))
     socket.once('connect', () => {
+      if (isOwnEcho(socket)) {
+        socket.destroy(new Error('nobody listens there, and the socket has met itself'))
+        return
+      }
       deadline.cancel()
       socket.off('close', refused)
       this.#handshake(socket)
@@ -166,6 +170,14 @@ export class Dialler<P extends Port> {
 function reasons(cause: Error | undefined): string {
   if (!(cause instanceof AggregateError) || cause.message !== '') return cause?.message ?? ''
   return cause.errors.map(({ message }: Error) => message).join(', ')
+}
+
+/**
+ * A call from the very port that it goes to is answered by itself (TCP's simultaneous open): where nobody listens on a
+ * port of the range that the system takes callers' ports from, it happens sooner or later to whoever keeps dialling.
+ */
+function isOwnEcho({ localAddress, localPort, remoteAddress, remotePort }: Socket): boolean {
+  return localPort !== undefined && localPort === remotePort && localAddress === remoteAddress
 }
 
 /** Settles when the socket is closed. */

@@ -1,4 +1,5 @@
 import dns from 'node:dns'
+import { Socket } from 'node:net'
 import { test } from 'tap'
 import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
 import { consume, produce, RawListener, READY_PUB } from './doubles.js'
@@ -42,6 +43,25 @@ test('tells of every address of a name', async (t) => {
   t.teardown(() => consumer.close())
   const { message } = await consumer.faults.until(() => true)
   for (const { address } of addresses) t.match(message, `ECONNREFUSED ${address}:${port}`)
+})
+
+test('takes a socket that has met itself for a failed connect', async (t) => {
+  const listener = await RawListener.open()
+  const { url } = listener
+  await listener.close()
+  const port = Number(new URL(url).port)
+  // The system would choose this port once in some ten thousand attempts.
+  const { connect } = Socket.prototype
+  const value = function (this: Socket, given: [object, () => void]) {
+    return connect.call(this, { ...given[0], port, localPort: port, localAddress: '127.0.0.1' }, given[1])
+  }
+  t.intercept(Socket.prototype, 'connect', { value })
+  const consumer = await consume(url, { role: 'dial', options: FAST })
+  t.teardown(() => consumer.close())
+  const fault = await consumer.faults.until(() => true)
+  t.match(fault, { code: 'CONNECT_FAILED', message: /cannot connect to tcp:.*met itself/, remote: url })
+  const states = consumer.clock.diagnosed.map(({ message }) => 'to' in message && message.to)
+  t.strictSame(states, ['connecting', 'waiting'])
 })
 
 test('shows its states on a diagnostics channel', async (t) => {
