@@ -26,8 +26,11 @@ export interface SessionOptions {
   readonly handshakeMs: number
 }
 
-/** Who ended a session: this side because of what the peer did, the peer or the system, or the core. */
-export type Ending = 'failed' | 'lost' | 'closed'
+/**
+ * Who ended a session: this side because of what the peer did, the peer or the system after the handshake or in the
+ * middle of it, or the core.
+ */
+export type Ending = 'failed' | 'lost' | 'unmet' | 'closed'
 
 export interface SessionSetup<C extends Context> {
   readonly context: C
@@ -35,7 +38,7 @@ export interface SessionSetup<C extends Context> {
   readonly remote: string
   /** The handshake is done. */
   readonly opened?: () => void
-  /** The session is over; called once. A failure has been reported already. */
+  /** The session is over; called once. A failure has been reported already; what is `unmet` has a reason always. */
   readonly closed: (ending: Ending, reason: Error | undefined) => void
 }
 
@@ -97,10 +100,12 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
 
   /** The connection has ended, by the peer or by the system. */
   lost(reason: Error | undefined): void {
+    const met = this.state !== 'handshake'
     if (!this.#finish()) return
     this.wire.destroy()
     this.disconnected(reason)
-    this.setup.closed('lost', reason)
+    if (met) this.setup.closed('lost', reason)
+    else this.setup.closed('unmet', reason ?? new Error('the peer hung up during the handshake'))
   }
 
   /** Cuts a peer that broke the rules. What is not a FanwireError is a mistake of this package and not the peer's. */

@@ -110,8 +110,8 @@ export class Dialler<P extends Port> {
 
   #ended(ending: Ending, reason: Error | undefined): void {
     this.#session = undefined
-    if (ending === 'lost' && this.#state === 'handshaking') {
-      this.#failed(reason ?? new Error('the peer hung up during the handshake'))
+    if (ending === 'unmet') {
+      this.#failed(reason)
       return
     }
     if (this.#state === 'closed') {

@@ -1,6 +1,8 @@
 import type { Server, Socket } from 'node:net'
 import type { Address } from '../../lib/address.js'
+import { FanwireError } from '../../lib/errors.js'
 import type { Session } from '../../lib/session/session.js'
+import type { Fault } from '../../lib/transport.js'
 import { Connection } from './connection.js'
 import { closed } from './dialler.js'
 import { boundUrl, remoteUrl, serve } from './endpoint.js'
@@ -33,7 +35,11 @@ export class Guests<P extends Port> {
       wire: connection,
       remote,
       claim: () => this.side.open(remote, 'accepted'),
-      closed: () => this.#sessions.delete(socket),
+      closed: (ending, reason) => {
+        this.#sessions.delete(socket)
+        // Nobody else tells of it: there is no link yet that could end.
+        if (ending === 'unmet') context.fault(unmet(remote, reason))
+      },
     })
     this.#sessions.set(socket, session)
     connection.begin(session)
@@ -41,8 +47,8 @@ export class Guests<P extends Port> {
 
   /** Cuts what is half open. With `all` what is open, too. Settles when the sockets that are to close have closed. */
   async close(all: boolean): Promise<void> {
-    for (const [socket, session] of this.#sessions) {
-      if (session.state === 'handshake') socket.destroy()
+    for (const session of [...this.#sessions.values()]) {
+      if (session.state === 'handshake') session.close(new FanwireError('CLOSED', 'closed during the handshake'))
       else if (all) session.close()
     }
     const leaving = [...this.#sockets].filter((socket) => all || this.#sessions.get(socket)?.state !== 'open')
@@ -53,6 +59,10 @@ export class Guests<P extends Port> {
     this.#keepsAlive = false
     for (const socket of this.#sockets) socket.unref()
   }
+}
+
+function unmet(remote: string, cause: Error | undefined): Fault {
+  return { code: 'CONNECT_FAILED', message: `no link with ${remote}: ${cause?.message}`, remote, cause }
 }
 
 /** One address that is listened on. */

@@ -227,6 +227,33 @@ test('cuts a peer that does not finish its handshake in time', async (t) => {
   t.match(producer.faults.all, [{ message: /handshake/ }], 'a fanwire peer has to say START')
 })
 
+test('tells of a peer that goes in the middle of its handshake', async (t) => {
+  const producer = await produce('tcp://127.0.0.1:0')
+  t.teardown(() => producer.close())
+  const leave = { end: 'hung up during the handshake', resetAndDestroy: 'connection lost: read ECONNRESET' } as const
+  for (const [how, why] of Object.entries(leave)) {
+    const before = producer.faults.all.length
+    const peer = await RawPeer.dial(producer.urls[0] as string)
+    peer.write(writeGreeting())
+    await peer.read(64)
+    peer.socket[how as keyof typeof leave]()
+    const fault = await producer.faults.until(() => producer.faults.all.length > before, before)
+    t.match(fault, { code: 'CONNECT_FAILED', message: why, remote: /^tcp:/ })
+    t.ok(fault.message.includes(fault.remote as string), fault.message)
+  }
+  t.equal(producer.faults.all.length, 2, 'once each')
+  t.strictSame(producer.links.all, [])
+})
+
+test('says nothing of a peer that it leaves itself in the middle of the handshake', async (t) => {
+  const producer = await produce('tcp://127.0.0.1:0')
+  const peer = await RawPeer.dial(producer.urls[0] as string)
+  await peer.read(64)
+  await producer.close()
+  await peer.ended
+  t.strictSame(producer.faults.all, [])
+})
+
 test('passes runs to the system, and says when it has them', async (t) => {
   const { peer, link: port } = await link(t)
   const run = hex('01 01 41 00 01 42')
