@@ -53,7 +53,8 @@ test('takes a socket that has met itself for a failed connect', async (t) => {
   // The system would choose this port once in some ten thousand attempts.
   const { connect } = Socket.prototype
   const value = function (this: Socket, given: [object, () => void]) {
-    return connect.call(this, { ...given[0], port, localPort: port, localAddress: '127.0.0.1' }, given[1])
+    const own = { ...given[0], localPort: port, localAddress: '127.0.0.1' }
+    return Reflect.apply(connect, this, [own, given[1]])
   }
   t.intercept(Socket.prototype, 'connect', { value })
   const consumer = await consume(url, { role: 'dial', options: FAST })
