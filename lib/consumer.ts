@@ -429,7 +429,7 @@ export class Consumer<T = Uint8Array>
   }
 
   gap({ name }: Stream, change: GapChange): void {
-    if (this.listens('gap')) this.emit('gap', { stream: name, ...change })
+    if (this.listenerCount('gap') > 0) this.emit('gap', { stream: name, ...change })
     this.platform.diagnose('gap', () => ({ consumer: this, stream: name, ...change }))
   }
 

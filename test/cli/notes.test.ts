@@ -1,16 +1,10 @@
 import t from 'tap'
 import { tellLeft, watchConsumer, watchProducer } from '../../cli/notes.js'
 import type { ConsumerEvents } from '../../lib/consumer.js'
-import { Emitter, type EventTable } from '../../lib/emitter.js'
+import { Emitter } from '../../lib/emitter.js'
 import { FanwireError } from '../../lib/errors.js'
 import type { Link, ProducerEvents, ProducerStats } from '../../lib/producer.js'
 import type { Fault } from '../../lib/transport.js'
-
-class Fake<Events extends EventTable<Events>> extends Emitter<Events> {
-  override emit<Name extends keyof Events>(name: Name, ...event: Events[Name]): void {
-    super.emit(name, ...event)
-  }
-}
 
 const dropped = { newest: 0, oldest: 0, superseded: 0, evicted: 0, stalled: 7, expired: 0, exhausted: 0 }
 const link = {
@@ -22,14 +16,14 @@ const source = link as unknown as ConsumerEvents['link'][0]
 
 function producer(verbose: boolean) {
   const said: string[] = []
-  const events = new Fake<ProducerEvents>()
+  const events = new Emitter<ProducerEvents>()
   watchProducer(events, verbose, (line) => said.push(line))
   return { said, events }
 }
 
 function consumer(verbose: boolean) {
   const said: string[] = []
-  const events = new Fake<ConsumerEvents>()
+  const events = new Emitter<ConsumerEvents>()
   watchConsumer(events, verbose, (line) => said.push(line))
   return { said, events }
 }

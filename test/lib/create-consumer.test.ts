@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import t from 'tap'
 import { createConsumer, createProducer } from '../../lib/index.js'
 import type { Context, Transport } from '../../lib/transport.js'
@@ -20,9 +21,12 @@ t.test('createConsumer connects to a producer that is there, and to one that is 
   const seen: string[] = []
   for await (const message of consumer) if (seen.push(message.text()) === 3) break
   t.strictSame(seen.sort(), ['before', 'later', 'now'])
-  const unlinked = new Promise((resolve) => consumer.once('unlink', resolve))
+  // That Node's own functions take both ends is a matter of types as well.
+  const unlinked = Promise.all([once(consumer, 'unlink'), once(later, 'unlink')])
   await later.close()
-  await unlinked
+  const [[source], [link]] = await unlinked
+  t.equal(source.remote, 'inproc://consumer.later')
+  t.equal(link.state, 'closed')
   const stats = await consumer.close()
   t.match(
     stats.streams.find(({ stream }) => stream === producer.stream),
