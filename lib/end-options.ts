@@ -26,13 +26,16 @@ export const endOptions = {
 }
 
 /**
- * What the transport of `Url` takes on its own: `Own` lists it by scheme. Anything, where the scheme is another's or not
- * known while types are checked; the door finds out then.
+ * What the transport of `Url` takes on its own: `Own` lists it by scheme. Where types do not know the URL it is what any
+ * of them takes, and where they do not know its scheme anything; the door finds out then.
  */
-export type OptionsFor<Url extends string, Own> =
-  SchemeOf<Url> extends keyof Own ? Own[SchemeOf<Url>] : Readonly<Record<string, unknown>>
+export type OptionsFor<Url extends string, Own> = string extends Url
+  ? Own[keyof Own]
+  : SchemeOf<Url> extends keyof Own
+    ? Own[SchemeOf<Url>]
+    : Readonly<Record<string, unknown>>
 
-export type SchemeOf<Url extends string> = Url extends `${infer Scheme}:${string}` ? Lowercase<Scheme> : string
+type SchemeOf<Url extends string> = Url extends `${infer Scheme}:${string}` ? Lowercase<Scheme> : string
 
 /** The form of stream names and consumer ids. */
 export function tenCharacters(): OptionRule<string | undefined> {

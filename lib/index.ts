@@ -1,7 +1,8 @@
-import { loadTransport, schemes } from '../transports/index.js'
+import { loadTransport, type OwnConsumerOptions, type OwnProducerOptions, schemes } from '../transports/index.js'
 import { type Address, checkDialable, parseAddress } from './address.js'
 import { Consumer } from './consumer.js'
 import { type ConsumerOptions, checkConsumerOptions } from './consumer-options.js'
+import type { OptionsFor } from './end-options.js'
 import { FanwireError } from './errors.js'
 import type { Framing } from './framing/framing.js'
 import { nodePlatform } from './node/platform.js'
@@ -10,6 +11,15 @@ import { checkProducerOptions, type ProducerOptions } from './producer-options.j
 import { Retention } from './retention.js'
 import type { Context, Fault, Transport } from './transport.js'
 
+export type {
+  OwnConsumerOptions,
+  OwnProducerOptions,
+  RawConsumerOptions,
+  RawProducerOptions,
+  TcpOptions,
+  UdpConsumerOptions,
+  UdpProducerOptions,
+} from '../transports/index.js'
 export type { Address } from './address.js'
 export {
   bytes,
@@ -89,9 +99,9 @@ export type * from './transport.js'
  *
  * @throws {FanwireError} `BAD_ADDRESS`, `BAD_OPTION`, `ADDRESS_IN_USE`, `OPEN_FAILED`, or the signal's reason
  */
-export async function createProducer<T = string | Uint8Array>(
-  url: string | readonly string[],
-  options: ProducerOptions<T> = {},
+export async function createProducer<T = string | Uint8Array, Url extends string = string>(
+  url: Url | readonly Url[],
+  options: ProducerOptions<T> & OptionsFor<Url, OwnProducerOptions> = {},
 ): Promise<Producer<T>> {
   const { addresses, transports, roomOf } = await locate(url, options.transport)
   const checked = checkProducerOptions(options, addresses, transports)
@@ -129,9 +139,9 @@ export async function createProducer<T = string | Uint8Array>(
  *
  * @throws {FanwireError} `BAD_ADDRESS`, `BAD_OPTION`, `BAD_TOPIC`, `ADDRESS_IN_USE`, `OPEN_FAILED`, or the signal's reason
  */
-export async function createConsumer<T = Uint8Array>(
-  url: string | readonly string[],
-  options: ConsumerOptions<T> = {},
+export async function createConsumer<T = Uint8Array, Url extends string = string>(
+  url: Url | readonly Url[],
+  options: ConsumerOptions<T> & OptionsFor<Url, OwnConsumerOptions> = {},
 ): Promise<Consumer<T>> {
   const { addresses, transports, roomOf } = await locate(url, options.transport)
   const checked = checkConsumerOptions(options, addresses, transports)

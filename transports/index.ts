@@ -1,7 +1,38 @@
 import type { Transport } from '../lib/transport.js'
+import type {
+  RawConsumerOptions,
+  RawProducerOptions,
+  UdpConsumerOptions,
+  UdpProducerOptions,
+} from './datagram/options.js'
+import type { TcpOptions } from './stream/options.js'
+
+export type { RawConsumerOptions, RawProducerOptions, TcpOptions, UdpConsumerOptions, UdpProducerOptions }
+
+/** By scheme, what a producer takes beside `ProducerOptions`. */
+export interface OwnProducerOptions {
+  readonly inproc: Readonly<Record<never, never>>
+  readonly tcp: TcpOptions
+  readonly ipc: TcpOptions
+  readonly udp: UdpProducerOptions
+  readonly multicast: UdpProducerOptions
+  readonly 'raw+udp': RawProducerOptions
+  readonly 'raw+multicast': RawProducerOptions
+}
+
+/** By scheme, what a consumer takes beside `ConsumerOptions`. */
+export interface OwnConsumerOptions {
+  readonly inproc: Readonly<Record<never, never>>
+  readonly tcp: TcpOptions
+  readonly ipc: TcpOptions
+  readonly udp: UdpConsumerOptions
+  readonly multicast: UdpConsumerOptions
+  readonly 'raw+udp': RawConsumerOptions
+  readonly 'raw+multicast': RawConsumerOptions
+}
 
 /** Every scheme that comes with fanwire. A transport is loaded when a URL first names it, and not before. */
-const table: Readonly<Record<string, () => Promise<Transport>>> = {
+const table: Readonly<Record<keyof OwnProducerOptions, () => Promise<Transport>>> = {
   inproc: async () => (await import('./inproc/index.js')).inproc,
   tcp: async () => (await import('./stream/index.js')).stream,
   ipc: async () => (await import('./stream/index.js')).stream,
@@ -15,5 +46,5 @@ export const schemes: readonly string[] = Object.keys(table)
 
 /** The transport of a scheme; undefined where none comes with fanwire. */
 export async function loadTransport(scheme: string): Promise<Transport | undefined> {
-  return Object.hasOwn(table, scheme) ? await table[scheme]?.() : undefined
+  return Object.hasOwn(table, scheme) ? await table[scheme as keyof typeof table]() : undefined
 }

@@ -1,11 +1,10 @@
 import type { Address } from '../../lib/address.js'
-import { badOption, duration, integer } from '../../lib/options.js'
+import { badOption } from '../../lib/options.js'
 import type { Transport } from '../../lib/transport.js'
 import { Dialler } from './dialler.js'
 import { Guests, Listener } from './listener.js'
+import { tcpOptions } from './options.js'
 import { consumerSide, type Port, producerSide, type Side } from './side.js'
-
-const HOUR_MS = 3_600_000
 
 /** ZMTP 3.1 over TCP and UNIX sockets: fanwire peers, and everybody who speaks ZeroMQ. */
 export const stream: Transport = {
@@ -20,20 +19,7 @@ export const stream: Transport = {
     maxMessageBytes: Number.MAX_SAFE_INTEGER,
   },
   listens: 'producer',
-  options: {
-    /** A peer is asked for a sign of life this often, and given up after three times without one; 0 for never. */
-    heartbeatMs: duration(0, HOUR_MS, 10_000),
-    /** A peer that has not finished its handshake by then is cut. */
-    handshakeMs: duration(1, HOUR_MS, 10_000),
-    /** Connections that an end which listens has at a time, half-open ones included. */
-    maxLinks: integer(1, 1_000_000, 1_024),
-    /** How long a dialler waits after its first failure; twice as long after every further one. */
-    reconnectMinMs: duration(1, HOUR_MS, 100),
-    /** The longest that a dialler waits, and how long it does after a peer that broke the protocol. */
-    reconnectMaxMs: duration(1, HOUR_MS, 10_000),
-    /** Which frame of a foreign message is its data, counted from 0. */
-    dataFrame: integer(0, 255, 1),
-  },
+  options: tcpOptions,
 
   async produce(addresses, context) {
     const end = await openEnd(addresses, producerSide(context))

@@ -1,17 +1,13 @@
 import { zmtpFraming } from '../../lib/framing/zmtp/framing.js'
 import { ConsumerSession } from '../../lib/session/consumer-session.js'
 import { ProducerSession } from '../../lib/session/producer-session.js'
-import type { Ending, Session, SessionOptions } from '../../lib/session/session.js'
+import type { Ending, Session } from '../../lib/session/session.js'
 import type { Wire } from '../../lib/session/wire.js'
 import type { ConsumerContext, ConsumerPort, Context, ProducerContext, ProducerPort } from '../../lib/transport.js'
+import type { TcpOptions } from './options.js'
 
 /** What the transport's option table makes of the options. */
-export interface StreamOptions extends SessionOptions {
-  readonly maxLinks: number
-  readonly reconnectMinMs: number
-  readonly reconnectMaxMs: number
-  readonly dataFrame: number
-}
+export type StreamOptions = Required<TcpOptions>
 
 /** A link of either kind, as far as who listens or dials must know it. */
 export interface Port {

@@ -1,0 +1,38 @@
+import { duration, integer, type OptionRule } from '../../lib/options.js'
+
+const HOUR_MS = 3_600_000
+
+/** What `tcp://` and `ipc://` take beside the options of every producer and consumer. */
+export interface TcpOptions {
+  /**
+   * A peer is asked for a sign of life this often, in milliseconds, and given up after three times without one, 0 to
+   * 3_600_000; 0 for never. @default 10_000
+   */
+  readonly heartbeatMs?: number
+  /** A peer that has not finished its handshake after so many milliseconds is cut, 1 to 3_600_000. @default 10_000 */
+  readonly handshakeMs?: number
+  /** Connections that an end which listens has at a time, half-open ones included, 1 to 1_000_000. @default 1_024 */
+  readonly maxLinks?: number
+  /**
+   * How long a dialler waits after its first failure, in milliseconds, 1 to 3_600_000; twice as long after every further
+   * one. @default 100
+   */
+  readonly reconnectMinMs?: number
+  /**
+   * The longest that a dialler waits, and how long it does after a peer that broke the protocol: at least
+   * `reconnectMinMs`, at most 3_600_000 milliseconds. @default 10_000
+   */
+  readonly reconnectMaxMs?: number
+  /** Which frame of a foreign message is its data, counted from 0, 0 to 255. @default 1 */
+  readonly dataFrame?: number
+}
+
+/** The rules of these options. */
+export const tcpOptions = {
+  heartbeatMs: duration(0, HOUR_MS, 10_000),
+  handshakeMs: duration(1, HOUR_MS, 10_000),
+  maxLinks: integer(1, 1_000_000, 1_024),
+  reconnectMinMs: duration(1, HOUR_MS, 100),
+  reconnectMaxMs: duration(1, HOUR_MS, 10_000),
+  dataFrame: integer(0, 255, 1),
+} satisfies Record<keyof TcpOptions, OptionRule<number>>
