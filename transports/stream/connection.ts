@@ -2,12 +2,15 @@ import type { Socket } from 'node:net'
 import { FanwireError } from '../../lib/errors.js'
 import { badPeer } from '../../lib/framing/zmtp/bytes.js'
 import { GREETING_SIZE, readGreeting, writeGreeting } from '../../lib/framing/zmtp/greeting.js'
-import type { Platform } from '../../lib/platform.js'
+import type { Platform, Timer } from '../../lib/platform.js'
 import type { Session } from '../../lib/session/session.js'
 import type { Wire } from '../../lib/session/wire.js'
 
 /** How long a peer may take to hang up after it was told goodbye. */
 const LINGER_MS = 1_000
+
+/** The longest delay that every timer takes. */
+const LONGEST_MS = 2 ** 31 - 1
 
 /** A socket as the wire of a session: greets the peer, then passes bytes both ways. */
 export class Connection implements Wire {
@@ -17,6 +20,9 @@ export class Connection implements Wire {
   #busy = false
   #ended = false
   #error: Error | undefined
+  #keepsAlive = true
+  /** Set while nothing is read. */
+  #vigil: Timer | undefined
   readonly #written = () => {
     if (!this.#busy || this.socket.writableLength > 0) return
     this.#busy = false
@@ -30,7 +36,10 @@ export class Connection implements Wire {
     socket.on('error', (error) => {
       this.#error = error
     })
-    socket.on('close', () => this.#session?.lost(this.#error && lost(this.#error)))
+    socket.on('close', () => {
+      this.#vigil?.cancel()
+      this.#session?.lost(this.#error && lost(this.#error))
+    })
   }
 
   /** Greets the peer on behalf of `session`. The socket is connected. */
@@ -57,10 +66,19 @@ export class Connection implements Wire {
 
   pause(): void {
     this.socket.pause()
+    this.#keepAlive()
   }
 
   resume(): void {
+    this.#vigil?.cancel()
     this.socket.resume()
+  }
+
+  /** Lets the process end although the connection is open. */
+  unref(): void {
+    this.#keepsAlive = false
+    this.#vigil?.cancel()
+    this.socket.unref()
   }
 
   end(): void {
@@ -68,7 +86,7 @@ export class Connection implements Wire {
     this.#ended = true
     this.socket.end()
     // Closing a socket with unread bytes resets the connection, and the peer could lose the last of what was written.
-    this.socket.resume()
+    this.resume()
     const timer = this.platform.timer(LINGER_MS, () => this.socket.destroy())
     this.socket.once('close', () => timer.cancel())
   }
@@ -76,6 +94,17 @@ export class Connection implements Wire {
   destroy(): void {
     this.#ended = true
     this.socket.destroy()
+  }
+
+  /**
+   * A socket that is not read keeps no process alive, and one that waits for bytes does. The application may be about to
+   * take what the inbox has, on a signal for instance, or wait to hear that the peer has gone.
+   */
+  #keepAlive(): void {
+    this.#vigil?.cancel()
+    if (!this.#keepsAlive) return
+    this.#vigil = this.platform.timer(LONGEST_MS, () => this.#keepAlive())
+    this.#vigil.ref()
   }
 
   #receive(chunk: Buffer): void {

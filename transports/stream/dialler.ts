@@ -19,6 +19,7 @@ export class Dialler<P extends Port> {
   /** Attempts in a row that came to nothing. */
   #failures = 0
   #socket: Socket | undefined
+  #connection: Connection | undefined
   #session: Session | undefined
   #timer: Timer | undefined
   #keepsAlive = true
@@ -82,6 +83,7 @@ export class Dialler<P extends Port> {
   unref(): void {
     this.#keepsAlive = false
     this.#socket?.unref()
+    this.#connection?.unref()
     // The timer was told to keep the process alive, and there is no way to take that back.
     if (this.#timer === undefined) return
     this.#timer.cancel()
@@ -95,6 +97,8 @@ export class Dialler<P extends Port> {
     }
     this.#become('handshaking')
     const connection = new Connection(socket, this.side.context.platform)
+    if (!this.#keepsAlive) connection.unref()
+    this.#connection = connection
     this.#session = this.side.session({
       wire: connection,
       remote: this.address.url,

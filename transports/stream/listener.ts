@@ -11,7 +11,7 @@ import type { Port, Side } from './side.js'
 /** The connections of one end, over all addresses that it listens on. */
 export class Guests<P extends Port> {
   readonly #sessions = new Map<Socket, Session>()
-  readonly #sockets = new Set<Socket>()
+  readonly #connections = new Map<Socket, Connection>()
   #count = 0
   #keepsAlive = true
 
@@ -27,10 +27,10 @@ export class Guests<P extends Port> {
       context.fault({ code: 'CONNECT_FAILED', message, remote })
       return
     }
-    if (!this.#keepsAlive) socket.unref()
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
     const connection = new Connection(socket, context.platform)
+    if (!this.#keepsAlive) connection.unref()
+    this.#connections.set(socket, connection)
+    socket.once('close', () => this.#connections.delete(socket))
     const session = this.side.session({
       wire: connection,
       remote,
@@ -51,13 +51,15 @@ export class Guests<P extends Port> {
       if (session.state === 'handshake') session.close(new FanwireError('CLOSED', 'closed during the handshake'))
       else if (all) session.close()
     }
-    const leaving = [...this.#sockets].filter((socket) => all || this.#sessions.get(socket)?.state !== 'open')
+    const leaving = [...this.#connections.keys()].filter(
+      (socket) => all || this.#sessions.get(socket)?.state !== 'open',
+    )
     await Promise.all(leaving.map(closed))
   }
 
   unref(): void {
     this.#keepsAlive = false
-    for (const socket of this.#sockets) socket.unref()
+    for (const connection of this.#connections.values()) connection.unref()
   }
 }
 

@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { type Test, test } from 'tap'
 import { command } from '../../../lib/framing/zmtp/frame.js'
 import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
@@ -6,6 +8,7 @@ import {
   consume,
   fanwireReady,
   hex,
+  RawListener,
   RawPeer,
   READY_PUB,
   READY_SUB,
@@ -122,6 +125,51 @@ test('holds the peer back while the inbox is full, and loses nothing', async (t)
   t.equal(resumed, 3)
   t.equal(port.count, count)
 })
+
+test('notices at its next beat that the peer has died while the inbox was full', async (t) => {
+  const prepare = (link: object) => Object.assign(link, { room: 3 })
+  const { peer, link: port, consumer } = await link(t, { prepare })
+  peer.socket.write(Buffer.alloc(2 ** 20, hex('01 01 41 00 01 62')))
+  await port.events.until(() => port.count === 3)
+  peer.socket.resetAndDestroy()
+  await peer.ended
+  consumer.clock.advance(10_000)
+  t.match(await port.until('disconnected'), { reason: { code: 'CONNECT_FAILED' } })
+  t.equal(port.count, 3)
+})
+
+test('keeps its process alive while the inbox is full, until the peer has died', async (t) => {
+  const { listener, child, said, exited } = await startPaused(t, 'stay')
+  const peer = await listener.peer()
+  await once(child, 'message')
+  t.strictSame(said, ['full'])
+  peer.socket.destroy()
+  t.strictSame(await exited, [0, null])
+  t.strictSame(said, ['full', 'unlinked'])
+})
+
+test('lets its process end although the inbox is full, when it is told so', async (t) => {
+  const { said, exited } = await startPaused(t, 'unref')
+  t.strictSame(await exited, [0, null])
+  t.strictSame(said, ['full'])
+})
+
+/** A process with nothing but a consumer whose inbox is full, and a peer that has more for it. */
+async function startPaused(t: Test, wish: 'stay' | 'unref') {
+  const listener = await RawListener.open()
+  const child = fork(new URL('paused-consumer.js', import.meta.url), [listener.url, wish])
+  const exited = once(child, 'close')
+  const said: unknown[] = []
+  child.on('message', (word) => said.push(word))
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await Promise.all([exited, listener.close()])
+  })
+  const peer = await listener.peer()
+  await peer.handshake(1, READY_PUB)
+  peer.socket.write(Buffer.alloc(2 ** 20, hex('01 01 41 00 01 62')))
+  return { listener, child, said, exited }
+}
 
 test('begins with a fanwire producer: SUBSCRIBE, START, STREAM, messages', async (t) => {
   const prepare = (link: object) => {
