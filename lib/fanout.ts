@@ -508,8 +508,9 @@ export class Fanout implements LogPort {
       if (policy.then === 'drop') return { at, act: () => link.giveWay() }
       return { at, act: () => this.#cutStalled(link, `held the producer back for ${policy.timeoutMs} ms`) }
     }
-    if (!link.busy) return undefined
-    return { at: progressAt + stallMs, act: () => this.#cutStalled(link, `took no byte for ${stallMs} ms`) }
+    if (!link.busy && !link.owes) return undefined
+    const what = link.busy ? 'took no byte' : 'acknowledged nothing'
+    return { at: progressAt + stallMs, act: () => this.#cutStalled(link, `${what} for ${stallMs} ms`) }
   }
 
   #cutStalled(link: ProducerLink, what: string): void {

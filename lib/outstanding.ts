@@ -39,8 +39,13 @@ export class Outstanding {
     this.handed = Math.max(this.handed, partial ? this.given - 1 : this.given)
   }
 
-  /** @throws {FanwireError} `BAD_PEER` when the peer claims more than it was given, or takes back what it said. */
-  acknowledge(messages: number): void {
+  /**
+   * True when that is more than the peer has said before.
+   *
+   * @throws {FanwireError} `BAD_PEER` when the peer claims more than it was given, or takes back what it said.
+   */
+  acknowledge(messages: number): boolean {
+    if (messages === this.acknowledged) return false
     if (messages < this.acknowledged || messages > this.given) {
       throw new FanwireError(
         'BAD_PEER',
@@ -57,5 +62,6 @@ export class Outstanding {
       done++
     }
     if (done > 0) this.#runs.splice(0, done)
+    return true
   }
 }

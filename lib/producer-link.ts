@@ -87,6 +87,11 @@ export class ProducerLink implements ProducerPort {
     return this.#busy
   }
 
+  /** Its peer has as much as it may have without acknowledging, and more waits. */
+  get owes(): boolean {
+    return this.outstanding.openBytes > 0 && this.cursor !== undefined && this.cursor.waiting > 0
+  }
+
   /** The slab that its outstanding write stands in. */
   get pinned(): Slab | undefined {
     return this.#pinned
@@ -198,8 +203,7 @@ export class ProducerLink implements ProducerPort {
 
   acknowledged(messages: number): void {
     if (this.state !== 'open') return
-    this.outstanding.acknowledge(messages)
-    this.progressed()
+    if (this.outstanding.acknowledge(messages)) this.progressed()
     this.fanout.drain(this)
   }
 
@@ -288,7 +292,11 @@ export class ProducerLink implements ProducerPort {
       const found = reader.cut(cursor, this.#room(this.carrier))
       this.#count('superseded', cursor.superseded - superseded)
       this.#count('evicted', cursor.evicted - evicted)
-      if (!found) break
+      if (!found) {
+        // What the peer may have at a time takes the place of what the system has room for.
+        if (this.owes) this.fanout.watch(this.fanout.settings.stallMs)
+        break
+      }
       this.#write()
     }
     if (this.full && this.#relieved) this.fanout.relieve(this)

@@ -43,7 +43,12 @@ export interface ProducerOptions<T = string | Uint8Array> {
   readonly memory?: { readonly bytes?: number }
   /** The largest message, in bytes of topic and data, 1 to 2_147_483_648. @default 16_777_216 */
   readonly maxMessageBytes?: number
-  /** Milliseconds that one write may take without any progress before the link is cut, 1 to 86_400_000. @default 30_000 */
+  /**
+   * Milliseconds for which a link may make no progress although more is to leave for it, 1 to 86_400_000; then it is cut.
+   * Progress is a byte that the system takes, or, once `unacknowledgedBytes` are open, a message that the peer
+   * acknowledges. A consumer that acknowledges by hand, or stops reading, for longer than this needs more.
+   * @default 30_000
+   */
   readonly stallMs?: number
   /**
    * Bytes that may be on their way to a link that acknowledges, 1 KiB to 1 GiB: the system would swallow megabytes that

@@ -60,6 +60,39 @@ t.test('sends a newest value that the allowance barely holds, from before the wi
   )
 })
 
+t.test('cuts a peer that holds up what waits for it and acknowledges nothing', async (t) => {
+  for (const overflow of ['drop:newest', 'drop:oldest', 'drop:latest-per-topic', 'buffer']) {
+    const { platform, producer, link, peer } = open(64 * 1024, overflow)
+    const unlinked = new Promise<Error | undefined>((resolve) => producer.once('unlink', (_, why) => resolve(why)))
+    for (let i = 0; i < 3_000; i++) producer.send(`a${i}`, new Uint8Array(100))
+    platform.turn()
+    peer.receive()
+    const { length } = peer.read
+    platform.advance(20_000)
+    link.acknowledged(1)
+    platform.advance(20_000)
+    link.acknowledged(1)
+    platform.advance(9_999)
+    t.equal(peer.closed, null, 'it has 30 s from its last progress on, and to say the same again is none')
+    platform.advance(1)
+    t.match(peer.closed, { code: 'STALLED', message: /peer acknowledged nothing for 30000 ms/ }, overflow)
+    t.match(await unlinked, { code: 'STALLED' })
+    const { considered, handed, acknowledged, unknown, dropped } = link.ledger()
+    t.match({ considered, handed, acknowledged, unknown }, { considered: 3_000, handed: length, acknowledged: 1 })
+    t.equal(dropped.stalled, 3_000 - length)
+  }
+})
+
+t.test('leaves a peer alone that has everything, however long it acknowledges nothing', async (t) => {
+  const { platform, producer, link, peer } = open(64 * 1024)
+  for (let i = 0; i < 100; i++) producer.send('a', new Uint8Array(100))
+  platform.turn()
+  peer.receive()
+  platform.advance(3_600_000)
+  t.equal(peer.closed, null)
+  t.match(link.ledger(), { handed: 100, acknowledged: 0 })
+})
+
 function open(unacknowledgedBytes: number, overflow = 'backpressure', memoryMiB = 64) {
   const platform = new FakePlatform()
   const policy = checkOverflow(overflow, 'producer', memoryMiB * 1024 * 1024)
