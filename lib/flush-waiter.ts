@@ -1,4 +1,6 @@
+import { FanwireError } from './errors.js'
 import type { Outstanding } from './outstanding.js'
+import type { Platform, Timer } from './platform.js'
 import type { ProducerLink } from './producer-link.js'
 
 interface Goal {
@@ -7,18 +9,60 @@ interface Goal {
   given: { readonly outstanding: Outstanding; readonly count: number } | undefined
 }
 
-/** Waits until everything sent before its making is handed, and acknowledged where the peer does so, or dropped. */
+/**
+ * Waits until everything sent before its making is handed, and acknowledged where the peer does so, or dropped. Peers that
+ * have everything and live may still never acknowledge, so that its patience with them has an end, `patienceMs`.
+ */
 export class FlushWaiter {
   readonly #goals = new Map<ProducerLink, Goal>()
+  readonly #from: number
+  #stalled: ProducerLink | undefined
+  #timer: Timer | undefined
 
-  constructor(links: Iterable<ProducerLink>) {
+  /**
+   * @param patienceMs `Infinity` where the wait has another end
+   * @param recheck called when {@link done} should be asked again
+   */
+  constructor(
+    links: Iterable<ProducerLink>,
+    private readonly platform: Platform,
+    private readonly patienceMs: number,
+    private readonly recheck: () => void,
+  ) {
     for (const link of links) this.#goals.set(link, { number: link.fanout.log.next, given: undefined })
+    this.#from = platform.now()
+    if (patienceMs < Infinity) this.#watch(patienceMs)
   }
 
-  /** Whether nothing is left to wait for. */
+  /**
+   * Whether nothing is left to wait for.
+   *
+   * @throws {FanwireError} `STALLED`
+   */
   get done(): boolean {
     for (const [link, goal] of this.#goals) if (reached(link, goal)) this.#goals.delete(link)
-    return this.#goals.size === 0
+    if (this.#stalled === undefined) return this.#goals.size === 0
+    throw new FanwireError('STALLED', `${this.#stalled.remote} acknowledged nothing for ${this.patienceMs} ms`)
+  }
+
+  close(): void {
+    this.#timer?.cancel()
+  }
+
+  #watch(delayMs: number): void {
+    this.#timer = this.platform.timer(delayMs, () => {
+      const now = this.platform.now()
+      let next = this.patienceMs
+      for (const [link, goal] of this.#goals) {
+        // Where something is still to be given, or not yet taken, the deadlines of the link itself hold.
+        if (goal.given === undefined || link.busy) continue
+        const left = Math.max(link.progressAt, this.#from) + this.patienceMs - now
+        if (left > 0) next = Math.min(next, left)
+        else this.#stalled = link
+      }
+      this.#watch(next)
+      this.recheck()
+    })
   }
 }
 

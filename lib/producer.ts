@@ -271,11 +271,17 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   }
 
   /**
-   * Resolves once everything sent so far is handed to the links, and acknowledged where peers do so, or dropped.
+   * Resolves once everything sent so far is handed to the links, and acknowledged where peers do so, or dropped. A
+   * dialled link that is not connected is waited for; a peer that has everything and acknowledges nothing, for `stallMs`
+   * at most. That costs it nothing: its application may be slow, and another call waits anew.
    *
-   * @throws {FanwireError} `CLOSED`, or the signal's reason
+   * @throws {FanwireError} `STALLED`, `CLOSED`, or the signal's reason
    */
-  async flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#drain(signal, this.settings.stallMs)
+  }
+
+  async #drain(signal: AbortSignal | undefined, patienceMs: number): Promise<void> {
     const store = this.#store
     if (store !== undefined) {
       await this.#until(() => store.pending === 0, signal)
@@ -284,8 +290,12 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     }
     await this.#until(() => this.#room.size === 0, signal)
     this.#flush()
-    const waiter = new FlushWaiter(this.#allLinks())
-    await this.#until(() => waiter.done, signal)
+    const waiter = new FlushWaiter(this.#allLinks(), this.platform, patienceMs, () => this.progressed())
+    try {
+      await this.#until(() => waiter.done, signal)
+    } finally {
+      waiter.close()
+    }
   }
 
   /** Exact counts, at this moment. */
@@ -343,7 +353,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
       const patience = new AbortController()
       const timer = this.platform.timer(drainMs, () => patience.abort())
       timer.ref()
-      await this.flush({ signal: patience.signal }).catch(() => undefined)
+      await this.#drain(patience.signal, Infinity).catch(() => undefined)
       timer.cancel()
     }
     this.#state = 'closed'

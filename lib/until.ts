@@ -2,7 +2,7 @@ import { FanwireError } from './errors.js'
 
 /**
  * Resolves once `holds` does. Until then a check stands in `checks`, for the owner to call whenever something has
- * changed. Rejects with the signal's reason, or with `CLOSED` when the owner closes first.
+ * changed. Rejects with the signal's reason, with what `holds` throws, or with `CLOSED` when the owner closes first.
  */
 export function until(
   checks: Set<() => void>,
@@ -15,17 +15,21 @@ export function until(
       checks.delete(check)
       signal?.removeEventListener('abort', abort)
     }
-    const abort = () => {
+    const fail = (reason: unknown) => {
       leave()
-      reject(signal?.reason)
+      reject(reason)
     }
+    const abort = () => fail(signal?.reason)
     const check = () => {
-      if (holds()) {
-        leave()
-        resolve()
-      } else if (closed()) {
-        leave()
-        reject(new FanwireError('CLOSED', 'closed while waiting'))
+      try {
+        if (holds()) {
+          leave()
+          resolve()
+        } else if (closed()) {
+          fail(new FanwireError('CLOSED', 'closed while waiting'))
+        }
+      } catch (error) {
+        fail(error)
       }
     }
     if (signal?.aborted) {

@@ -4,7 +4,7 @@ import { checkOverflow } from '../../lib/overflow.js'
 import { Producer } from '../../lib/producer.js'
 import { Retention } from '../../lib/retention.js'
 import { FakePeer } from './support/fake-peer.js'
-import { FakePlatform } from './support/fake-platform.js'
+import { FakePlatform, settled } from './support/fake-platform.js'
 
 /** What may be under way to a peer that acknowledges. */
 
@@ -91,6 +91,47 @@ t.test('leaves a peer alone that has everything, however long it acknowledges no
   platform.advance(3_600_000)
   t.equal(peer.closed, null)
   t.match(link.ledger(), { handed: 100, acknowledged: 0 })
+})
+
+t.test('flush() waits for acknowledgements as long as they come, and stallMs without one', async (t) => {
+  const { platform, producer, link, peer } = open(64 * 1024)
+  for (let i = 0; i < 100; i++) producer.send('a', new Uint8Array(100))
+  platform.turn()
+  peer.receive()
+  platform.advance(60_000)
+  let outcome: unknown
+  const flushed = producer.flush().then(
+    () => 'flushed',
+    (error) => error,
+  )
+  void flushed.then((what) => {
+    outcome = what
+  })
+  await settled()
+  platform.advance(20_000)
+  link.acknowledged(1)
+  platform.advance(29_999)
+  await settled()
+  t.equal(outcome, undefined)
+  platform.advance(1)
+  t.match(await flushed, { code: 'STALLED', message: /peer acknowledged nothing for 30000 ms/ })
+  t.equal(peer.closed, null, 'the link goes on')
+  const again = producer.flush()
+  await settled()
+  link.acknowledged(100)
+  await again
+})
+
+t.test('close() has an end of its own', async (t) => {
+  const { platform, producer, link, peer } = open(64 * 1024)
+  producer.send('a', new Uint8Array(100))
+  platform.turn()
+  peer.receive()
+  const closed = producer.close({ drainMs: 40_000 })
+  await settled()
+  platform.advance(39_999)
+  link.acknowledged(1)
+  t.match((await closed).links, [{ handed: 1, acknowledged: 1, unknown: 0 }])
 })
 
 function open(unacknowledgedBytes: number, overflow = 'backpressure', memoryMiB = 64) {
