@@ -100,7 +100,7 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
 
   /** The connection has ended, by the peer or by the system. */
   lost(reason: Error | undefined): void {
-    const met = this.state !== 'handshake'
+    const met = this.#deadline === undefined
     if (!this.#finish()) return
     this.wire.destroy()
     this.disconnected(reason)

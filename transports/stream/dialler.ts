@@ -114,12 +114,12 @@ export class Dialler<P extends Port> {
 
   #ended(ending: Ending, reason: Error | undefined): void {
     this.#session = undefined
-    if (ending === 'unmet') {
-      this.#failed(reason)
-      return
-    }
     if (this.#state === 'closed') {
       this.#port.end(reason)
+      return
+    }
+    if (ending === 'unmet') {
+      this.#failed(reason)
       return
     }
     if (ending === 'lost' && reason !== undefined) this.#report(reason)

@@ -243,6 +243,11 @@ test('tells of a peer that goes in the middle of its handshake', async (t) => {
   }
   t.equal(producer.faults.all.length, 2, 'once each')
   t.strictSame(producer.links.all, [])
+  const early = await RawPeer.dial(producer.urls[0] as string)
+  await early.handshake(1, fanwireReady('SUB'))
+  await producer.links.until(() => true)
+  early.socket.end()
+  t.match(await producer.faults.until(() => producer.faults.all.length > 2, 2), { message: /hung up during/ })
 })
 
 test('says nothing of a peer that it leaves itself in the middle of the handshake', async (t) => {
