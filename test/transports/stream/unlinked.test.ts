@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { test } from 'tap'
 import { balanceLink, createConsumer, createProducer, type Link, type ProducerLinkLedger } from '../../../lib/index.js'
+import { fanwireReady, RawPeer } from './doubles.js'
 
 test('a dialled link that has lost its connection says how much of it the peer had not acknowledged', async (t) => {
   const consumer = await createConsumer('tcp://127.0.0.1:0', { role: 'listen', acknowledge: 'manual' })
@@ -19,4 +21,18 @@ test('a dialled link that has lost its connection says how much of it the peer h
   t.equal(balanceLink(ledger), undefined)
   t.equal(link.ledger().unknown, undefined, 'the next connection begins with nothing')
   t.equal(balanceLink(link.ledger()), undefined)
+})
+
+test('a producer does not tell of the end of a link that never said START', async (t) => {
+  const producer = await createProducer('tcp://127.0.0.1:0')
+  t.teardown(() => producer.close())
+  const told: string[] = []
+  producer.on('link', () => told.push('link')).on('unlink', () => told.push('unlink'))
+  const peer = await RawPeer.dial(producer.urls[0] as string)
+  await peer.handshake(1, fanwireReady('SUB'))
+  const fault = once(producer, 'fault')
+  peer.socket.end()
+  await fault
+  t.strictSame(producer.links, [])
+  t.strictSame(told, [])
 })
