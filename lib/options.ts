@@ -61,32 +61,26 @@ export function checkNames(names: readonly string[], table: OptionTable, what: s
   for (const name of names) if (!Object.hasOwn(table, name)) throw unknownOption(name, Object.keys(table), what)
 }
 
-/** A whole number. Without a fallback it may be left out. */
-export function integer<Fallback extends number | undefined = undefined>(
+/** A number from `min` to `max`. Without a fallback it may be left out. */
+type NumericRule = <Fallback extends number | undefined = undefined>(
   min: number,
   max: number,
   fallback?: Fallback,
-): OptionRule<number | Fallback> {
-  return numeric(`an integer ${range(min, max)}`, min, max, Number.isSafeInteger, readNumber, fallback)
-}
+) => OptionRule<number | Fallback>
+
+/** A whole number. */
+export const integer = numeric('an integer', '', Number.isSafeInteger, readNumber)
 
 /** A number, whole or not. */
-export function number<Fallback extends number | undefined = undefined>(
-  min: number,
-  max: number,
-  fallback?: Fallback,
-): OptionRule<number | Fallback> {
-  return numeric(`a number ${range(min, max)}`, min, max, Number.isFinite, readNumber, fallback)
-}
+export const number = numeric('a number', '', Number.isFinite, readNumber)
 
 /** A whole number of bytes; `64MiB` in a URL. */
-export function bytes<Fallback extends number | undefined = undefined>(
-  min: number,
-  max: number,
-  fallback?: Fallback,
-): OptionRule<number | Fallback> {
-  return numeric(`an integer ${range(min, max)} (bytes)`, min, max, Number.isSafeInteger, readSize, fallback)
-}
+export const bytes = numeric('an integer', ' (bytes)', Number.isSafeInteger, readSize)
+
+/** Milliseconds, for options whose name ends with `Ms`; `5s` in a URL. */
+export const duration = numeric('a number', ' (milliseconds)', Number.isFinite, readDuration)
+
+const plainRate = numeric('a number', " (bytes per second) or text such as '50MB/s'", Number.isFinite, readRate)
 
 /** Bytes per second; `50MB/s` or `400Mbit/s` as text, in a URL or not. */
 export function rate<Fallback extends number | undefined = undefined>(
@@ -94,20 +88,10 @@ export function rate<Fallback extends number | undefined = undefined>(
   max: number,
   fallback?: Fallback,
 ): OptionRule<number | Fallback> {
-  const expected = `a number ${range(min, max)} (bytes per second) or text such as '50MB/s'`
-  const plain = numeric(expected, min, max, Number.isFinite, readRate, fallback)
+  const plain = plainRate(min, max, fallback)
   const check = (value: unknown, name: string) =>
     plain.check(typeof value === 'string' ? (readRate(value) ?? value) : value, name)
   return { fallback: plain.fallback, check, read: asItIs }
-}
-
-/** Milliseconds, for options whose name ends with `Ms`; `5s` in a URL. */
-export function duration<Fallback extends number | undefined = undefined>(
-  min: number,
-  max: number,
-  fallback?: Fallback,
-): OptionRule<number | Fallback> {
-  return numeric(`a number ${range(min, max)} (milliseconds)`, min, max, Number.isFinite, readDuration, fallback)
 }
 
 /** `?name`, `?name=true` or `?name=false` in a URL. */
@@ -194,17 +178,18 @@ export function badOption(message: string): FanwireError {
   return new FanwireError('BAD_OPTION', message)
 }
 
-function numeric<Fallback extends number | undefined>(
-  expected: string,
-  min: number,
-  max: number,
+function numeric(
+  kind: string,
+  unit: string,
   isKind: (value: unknown) => boolean,
   read: (text: string) => number | undefined,
-  fallback: Fallback | undefined,
-): OptionRule<number | Fallback> {
-  const check = (value: unknown, name: string) =>
-    typeof value === 'number' && isKind(value) && value >= min && value <= max ? value : refuse(name, expected, value)
-  return { fallback: fallback as Fallback, check, read: (given) => read(given) ?? given }
+): NumericRule {
+  return <Fallback extends number | undefined>(min: number, max: number, fallback?: Fallback) => {
+    const expected = `${kind} ${range(min, max)}${unit}`
+    const check = (value: unknown, name: string) =>
+      typeof value === 'number' && isKind(value) && value >= min && value <= max ? value : refuse(name, expected, value)
+    return { fallback: fallback as Fallback, check, read: (given) => read(given) ?? given }
+  }
 }
 
 function range(min: number, max: number): string {

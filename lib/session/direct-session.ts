@@ -1,7 +1,7 @@
-import { FanwireError } from '../errors.js'
 import type { SkipReason } from '../framing/framing.js'
 import { Decoder, type TrafficHandler } from '../framing/zmtp/decoder.js'
 import type { Carrier, ConsumerCarrier, ConsumerContext, ConsumerPort, Context, ProducerPort } from '../transport.js'
+import { reportFailure } from './report.js'
 
 /** A link of one kind or the other, with what its end was given. */
 export type Half = ProducerHalf | ConsumerHalf
@@ -125,10 +125,6 @@ export class DirectSession implements Carrier, ConsumerCarrier, TrafficHandler {
   }
 
   #fail(context: Context, error: unknown): void {
-    const known = error instanceof FanwireError
-    const reason = known ? error : new FanwireError('BAD_PEER', `the link failed: ${error}`, { cause: error })
-    const cause = known ? {} : { cause: error }
-    context.fault({ code: reason.code, message: reason.message, remote: this.remote, ...cause })
-    this.close(reason)
+    this.close(reportFailure(context, this.remote, error, 'the link failed'))
   }
 }

@@ -15,6 +15,7 @@ import { type Introduction, PROPERTY, readIntroduction } from '../framing/zmtp/p
 import type { Timer } from '../platform.js'
 import type { Context } from '../transport.js'
 import { Heartbeat, SILENT_BEATS } from './heartbeat.js'
+import { reportFailure } from './report.js'
 import type { Wire } from './wire.js'
 
 /** Answers to PING that may wait for a peer which does not read. */
@@ -246,12 +247,7 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
 
   #report(error: unknown): void {
     const { context, remote, closed } = this.setup
-    const known = error instanceof FanwireError
-    const reason = known
-      ? error
-      : new FanwireError('BAD_PEER', `cannot understand the peer: ${error}`, { cause: error })
-    const cause = known ? {} : { cause: error }
-    context.fault({ code: reason.code, message: reason.message, remote, ...cause })
+    const reason = reportFailure(context, remote, error, 'cannot understand the peer')
     this.disconnected(reason)
     closed('failed', reason)
   }
