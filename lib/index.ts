@@ -45,9 +45,11 @@ export type {
 } from './consumer.js'
 export { Consumer } from './consumer.js'
 export type { ConsumerOptions, ConsumerOverflow } from './consumer-options.js'
+export type { OptionsFor } from './end-options.js'
 export { type ErrorCode, FanwireError } from './errors.js'
 export type { Framing, SkipFraming, SkipReason } from './framing/framing.js'
 export type { GapChange } from './gaps.js'
+export type { Fate, ImpairmentOptions, Passage } from './impairment.js'
 export type { InboxDropReason } from './inbox.js'
 export type { LineLedger, SourceLedger } from './intake.js'
 export {

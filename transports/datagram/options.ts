@@ -1,10 +1,8 @@
-import type { BodyFormat } from '../../lib/framing/body.js'
 import type { Fate, ImpairmentOptions } from '../../lib/impairment.js'
-import type { TopicOf } from './message-reader.js'
 
 interface DatagramOptions {
   /** Whether a message is its topic, a zero and its data, or its data alone. @default 'topic' */
-  readonly body?: BodyFormat
+  readonly body?: 'topic' | 'raw'
   /**
    * A sender that has nothing to send says so this often, and one that is silent for ten times as long is given up, in
    * milliseconds, 1 to 3_600_000. Raw datagrams have no such word. @default 1_000
@@ -35,6 +33,11 @@ export interface UdpProducerOptions extends RawProducerOptions {
   /** Where a server answers requests for what was lost, such as `'127.0.0.1:5556'`. @default none */
   readonly requests?: string
   /**
+   * How long a producer that is closed goes on saying so and answers requests, in milliseconds, 0 to 3_600_000.
+   * @default 200
+   */
+  readonly goodbyeMs?: number
+  /**
    * Bytes a second that answers to one client's address may take, 1_000 to 1e12 or text such as `'4MB/s'`; all of them
    * together four times as much. @default 4_000_000
    */
@@ -51,7 +54,7 @@ export interface RawConsumerOptions extends DatagramOptions {
    */
   readonly receiveBufferBytes?: number
   /** Names the topic of a message whose data is all there is. @default every topic is empty */
-  readonly topicOf?: TopicOf
+  readonly topicOf?: (data: Uint8Array) => string
   /** Senders that are heard at a time, 1 to 1_000_000. @default 1_024 */
   readonly maxLinks?: number
 }
