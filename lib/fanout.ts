@@ -1,31 +1,26 @@
 import { Cursor } from './cursor.js'
 import { FanwireError } from './errors.js'
 import type { Framing } from './framing/framing.js'
+import { History } from './history.js'
 import { Interests } from './interests.js'
 import { LastValues } from './last-values.js'
 import type { DropReason } from './ledger.js'
 import { Log } from './log.js'
 import type { Memory } from './memory.js'
 import type { Policy } from './overflow.js'
-import type { Platform, Timer } from './platform.js'
+import { Patience } from './patience.js'
+import type { Platform } from './platform.js'
 import { ProducerLink } from './producer-link.js'
 import { Reader } from './reader.js'
 import type { Retention } from './retention.js'
 import { SLAB_BYTES, type Slab } from './slab.js'
 import { type Topic, Topics } from './topics.js'
 import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
-import { FilteredView, POSITION_BYTES, type View, WholeView } from './view.js'
+import { Turn } from './turn.js'
+import { FilteredView, type View, WholeView } from './view.js'
 
-/** Consumers remembered for having been cut off. */
-const MOST_ON_PROBATION = 1024
-
-/** Messages between two looks, however small they are. */
-const MOST_UNSEEN = 2048
 /** Looks without a flush where no link wants everything. */
-const MOST_PATIENCE = 4
-/** Milliseconds for which a loop of sends may keep timers and sockets waiting although every link keeps up. */
-const MOST_BUSY_MS = 4
-
+const MOST_LOOKS = 4
 /** What a fanout tells its producer. */
 export interface FanoutHost {
   /** Which policy a link gets, once its peer is known. */
@@ -78,15 +73,11 @@ export class Fanout implements LogPort {
   /** The number up to which all links were offered everything: a link may call back while others still wait for that. */
   #offered: number
   #flushing = false
-  /** Where the log was at the last look, and when everybody else last had a turn. */
-  #looked: number
-  #lookedBytes = 0
-  #restedAt = 0
   /** Looks since the last flush. */
-  #patience = 0
-  #watch: Timer | undefined
-  #watchAt = Infinity
-  readonly #probation = new Set<string>()
+  #looks = 0
+  readonly #turn: Turn
+  readonly #history: History
+  readonly #patience: Patience
 
   constructor(
     private readonly platform: Platform,
@@ -97,7 +88,6 @@ export class Fanout implements LogPort {
     next: number,
   ) {
     this.log = new Log(platform, memory, framing, next)
-    this.#looked = next
     this.#flushed = next
     this.#offered = next
     this.topics = new Topics(platform, memory, framing)
@@ -105,6 +95,9 @@ export class Fanout implements LogPort {
     this.#whole = new WholeView(this.log)
     this.#lastValues = new LastValues(memory)
     this.reader = new Reader(this.log, this.topics, this.#lastValues)
+    this.#turn = new Turn(platform, this.log)
+    this.#history = new History(this.log, this.topics, this.#lastValues, memory, settings)
+    this.#patience = new Patience(platform, this.links, this.gates, settings.stallMs)
   }
 
   now(): number {
@@ -113,25 +106,20 @@ export class Fanout implements LogPort {
 
   /** So much was published since the last look that the next one is due. */
   get due(): boolean {
-    const { log } = this
-    return log.bytes - this.#lookedBytes >= SLAB_BYTES || log.next - this.#looked >= MOST_UNSEEN
+    return this.#turn.due
   }
 
   /** Looks in the middle of a turn whether links should be offered what was published. True when the turn must end. */
   look(): boolean {
-    this.#looked = this.log.next
-    this.#lookedBytes = this.log.bytes
-    const ends = this.platform.now() - this.#restedAt > MOST_BUSY_MS
+    const ends = this.#turn.look()
     // Links that want a part of it only had better get that in larger pieces.
-    if (ends || this.#whole.links.size > 0 || ++this.#patience === MOST_PATIENCE) this.flush()
+    if (ends || this.#whole.links.size > 0 || ++this.#looks === MOST_LOOKS) this.flush()
     return ends || this.#behind.size > 0
   }
 
   /** Everybody else has a turn now. */
   rest(): void {
-    this.#looked = this.log.next
-    this.#lookedBytes = this.log.bytes
-    this.#restedAt = this.platform.now()
+    this.#turn.end()
   }
 
   /** There is memory for one more slab. */
@@ -197,7 +185,7 @@ export class Fanout implements LogPort {
   flush(): void {
     const { log } = this
     if (log.next === this.#flushed) return
-    this.#patience = 0
+    this.#looks = 0
     this.flushedAt = this.platform.now()
     this.#flushed = log.next
     const isOutermost = !this.#flushing
@@ -276,7 +264,7 @@ export class Fanout implements LogPort {
   }
 
   onProbation(peer: Peer): boolean {
-    return peer.id !== undefined && this.#probation.delete(peer.id)
+    return this.#patience.onProbation(peer)
   }
 
   /** Puts a link at the place that its peer asks for. Returns the number that it is sent first. */
@@ -292,10 +280,10 @@ export class Fanout implements LogPort {
       link.cursor.release()
       link.beginLedger()
     }
-    let start = this.#startOf(link, from)
+    let start = this.#history.startOf(from, link.conflates, this.platform.now())
     const view = this.#viewFor(link.prefixes)
     let past: View = view
-    if (!view.whole && start < log.next) ({ past, start } = this.#past(link.prefixes, start))
+    if (!view.whole && start < log.next) ({ view: past, start } = this.#history.matches(link.prefixes, start))
     const cursor = new Cursor(start)
     link.cursor = cursor
     if (start < log.next) {
@@ -308,46 +296,6 @@ export class Fanout implements LogPort {
     link.catchingUp = !link.jumps && !link.conflates && cursor.excess(link.limit) > 0
     this.arm(link)
     return start
-  }
-
-  #startOf(link: ProducerLink, from: StartFrom): number {
-    const { log, settings } = this
-    const retained = settings.retention.start(log, this.platform.now())
-    if (from === 'now') return log.next
-    if (from === 'oldest') return retained
-    const known = Math.min(log.start, this.#lastValues.oldest)
-    if (from === 'latest-per-topic') return known
-    if (from.stream !== settings.stream || from.run !== settings.run) return retained
-    return Math.min(log.next, Math.max(from.next, link.conflates ? known : log.start))
-  }
-
-  /** The matches of the past, by one scan of the index; only the newest of them where memory is short. */
-  #past(prefixes: ReadonlySet<string>, from: number): { past: FilteredView; start: number } {
-    const { log, memory } = this
-    const past = new FilteredView(memory, new Set(prefixes))
-    const most = Math.max(1, Math.floor((memory.limit - memory.used) / (4 * POSITION_BYTES)))
-    let start = from
-    const push = (number: number, size: number) => {
-      if (past.end - past.base === most) {
-        start = past.numberAt(past.base) + 1
-        past.trim(past.base + 1)
-      }
-      past.push(number, size)
-    }
-    for (const value of this.#lastValues.between(from, log.start, past)) push(value.number, value.to - value.from)
-    const wanted = new Map<number, boolean>()
-    for (const slab of log.slabs) {
-      for (let i = Math.max(0, from - slab.first); i < slab.count; i++) {
-        const id = slab.topics[i] as number
-        let wants = wanted.get(id)
-        if (wants === undefined) {
-          wants = past.wants(this.topics.at(id).bytes)
-          wanted.set(id, wants)
-        }
-        if (wants) push(slab.first + i, (slab.ends[i] as number) - slab.startOf(i))
-      }
-    }
-    return { past, start }
   }
 
   linkStarted(link: ProducerLink): void {
@@ -453,7 +401,7 @@ export class Fanout implements LogPort {
     link.fullAt = this.platform.now()
     this.gates.add(link)
     if (link.policy.policy === 'backpressure' && link.policy.then !== 'reject') this.watch(link.policy.timeoutMs)
-    this.#keepAlive()
+    this.#patience.keepAlive()
     this.host.slow(link)
     this.host.gateChanged()
   }
@@ -472,54 +420,7 @@ export class Fanout implements LogPort {
 
   /** Looks after deadlines in `delayMs` at the latest. */
   watch(delayMs: number): void {
-    const at = this.platform.now() + delayMs
-    if (at >= this.#watchAt) return
-    this.#watch?.cancel()
-    this.#watchAt = at
-    this.#watch = this.platform.timer(delayMs, () => this.#check())
-    this.#keepAlive()
-  }
-
-  /** Somebody may wait in `send()` for what happens then, and nothing else keep the process alive. */
-  #keepAlive(): void {
-    if (this.gates.size > 0) this.#watch?.ref()
-  }
-
-  #check(): void {
-    this.#watch = undefined
-    this.#watchAt = Infinity
-    const now = this.platform.now()
-    let next = Infinity
-    for (const link of [...this.links]) {
-      const deadline = this.#deadline(link)
-      if (deadline === undefined) continue
-      if (deadline.at > now) next = Math.min(next, deadline.at)
-      else deadline.act()
-    }
-    if (next < Infinity) this.watch(next - now)
-  }
-
-  /** When the patience with a link ends, and what happens then. */
-  #deadline(link: ProducerLink): { at: number; act: () => void } | undefined {
-    const { policy, progressAt } = link
-    const { stallMs } = this.settings
-    if (link.full && policy.policy === 'backpressure' && policy.then !== 'reject') {
-      const at = Math.max(progressAt, link.fullAt) + policy.timeoutMs
-      if (policy.then === 'drop') return { at, act: () => link.giveWay() }
-      return { at, act: () => this.#cutStalled(link, `held the producer back for ${policy.timeoutMs} ms`) }
-    }
-    if (!link.busy && !link.owes) return undefined
-    const what = link.busy ? 'took no byte' : 'acknowledged nothing'
-    return { at: progressAt + stallMs, act: () => this.#cutStalled(link, `${what} for ${stallMs} ms`) }
-  }
-
-  #cutStalled(link: ProducerLink, what: string): void {
-    const id = link.peer?.id
-    if (id !== undefined) {
-      if (this.#probation.size === MOST_ON_PROBATION) this.#probation.clear()
-      this.#probation.add(id)
-    }
-    link.cut(new FanwireError('STALLED', `${link.remote} ${what}`), 'stalled')
+    this.#patience.watch(delayMs)
   }
 
   // The window.
@@ -635,13 +536,13 @@ export class Fanout implements LogPort {
       if (!link.pinned?.retired) continue
       if (worst === undefined || link.progressAt < worst.progressAt) worst = link
     }
-    if (worst !== undefined) this.#cutStalled(worst, 'held memory without progress')
+    if (worst !== undefined) this.#patience.cut(worst, 'held memory without progress')
     return worst !== undefined
   }
 
   close(): void {
     for (const link of [...this.links]) link.close()
     // The last word to a link may have been a write, and a write is watched.
-    this.#watch?.cancel()
+    this.#patience.close()
   }
 }
