@@ -10,6 +10,8 @@ export interface Task {
   readonly wanted: number
   /** How a contender that has several ways of doing it is to send and receive. */
   readonly manner?: string
+  /** Messages a second at most, for a contender that paces itself. */
+  readonly rate?: number
 }
 
 /** Uses one message. Everybody calls it for each message, with the bytes in which its data lies. */
@@ -32,6 +34,8 @@ export interface SendingEnd {
 export interface ReceivingEnd {
   /** Says something on the same connection, where there is such a way. */
   answer?(data: Uint8Array): void
+  /** What the reader of the results should know of this end, such as that the system gave less than was asked for. */
+  readonly remark?: string | undefined
 }
 
 /** One way of moving messages from process to process. */
@@ -39,6 +43,9 @@ export interface Contender {
   send(task: Task): Promise<SendingEnd>
   receive(task: Task, port: number, take: Take): Promise<ReceivingEnd>
 }
+
+/** Work that one process does by itself, without sending anything: makes ready, and returns what uses `count` messages. */
+export type Prepare = (task: Task) => Promise<(count: number) => Promise<void> | void>
 
 /** All topics of a task. None is a prefix of another one. */
 export function topicsOf({ topics }: Task): string[] {

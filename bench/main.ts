@@ -8,18 +8,20 @@ const usage = `Usage: npm run bench -- SUITE [options]
 
 Suites:
   tcp             fanwire over tcp beside zeromq.js, npm ws and bare sockets
+  udp             fanwire over multicast and udp beside bare sockets; decoding ITCH; arbitration of two lines
 
 Options:
   --only ROW      one row, or one entry of it: small, 'small/for await'; may be given several times
   --runs N        how often each entry is measured, in turn with the others of its row (5)
   --quick         a fifth of the messages, three runs
   --json          print one JSON line and nothing else on stdout; the table goes to stderr
-  --profile DIR   write CPU profiles of both processes of the last run to DIR; needs --only with one entry
+  --profile DIR   write CPU profiles of the processes of the last run to DIR; needs --only with one entry
   --help          print this
 `
 
 const suites: Readonly<Record<string, () => Promise<{ readonly rows: readonly Row[] }>>> = {
   tcp: () => import('./tcp/rows.js'),
+  udp: () => import('./udp/rows.js'),
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Task } from './contender.js'
-import type { Answer, Call } from './worker.js'
+import type { Answer, Call, Role } from './worker.js'
 
 /** A measurement that takes longer has gone wrong. */
 const PATIENCE_MS = 120_000
@@ -13,7 +13,7 @@ export class Worker {
   #id = 0
 
   /** @param profiles the folder that gets a CPU profile of it */
-  constructor(module: string, role: 'sending' | 'receiving', task: Task, profiles: string | undefined) {
+  constructor(module: string, role: Role, task: Task, profiles: string | undefined) {
     const execArgv = ['--enable-source-maps']
     if (profiles !== undefined)
       execArgv.push('--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${role}.cpuprofile`)

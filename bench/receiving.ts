@@ -1,6 +1,17 @@
-import type { Contender, Take, Task } from './contender.js'
+import type { Contender, ReceivingEnd, Take, Task } from './contender.js'
 import { type Latencies, summarise } from './statistics.js'
 import { beginUsage, now, readUsage, type Usage } from './usage.js'
+
+/** How long nothing must come until what is missing is taken for lost, and how often that is looked at. */
+const QUIET_MS = 500
+const LOOK_MS = 10
+
+/** What has come of the messages that were expected. */
+export interface Arrivals {
+  readonly count: number
+  /** When the last came; to {@link LOOK_MS} when some are missing. */
+  readonly at: number
+}
 
 /** What the receiving process does with each message. */
 export type Use = 'touch' | 'time' | 'answer'
@@ -14,6 +25,7 @@ export class Receiving {
   #samples = new Float64Array(0)
   #reached: (at: number) => void = () => undefined
   #arrived: Promise<number> = Promise.resolve(0)
+  #end: ReceivingEnd | undefined
 
   constructor(
     private readonly contender: Contender,
@@ -23,7 +35,7 @@ export class Receiving {
   /** Dials `port`. Returns the port that answers come from, where they need one. */
   async open({ port, use }: { readonly port: number; readonly use: Use }): Promise<number | undefined> {
     if (use !== 'answer') {
-      await this.contender.receive(this.task, port, use === 'touch' ? this.#touch : this.#time)
+      this.#end = await this.contender.receive(this.task, port, use === 'touch' ? this.#touch : this.#time)
       return undefined
     }
     let answer: (data: Uint8Array) => void = () => undefined
@@ -53,6 +65,31 @@ export class Receiving {
   /** Resolves when they have arrived, with the time of the last one. */
   arrived(): Promise<number> {
     return this.#arrived
+  }
+
+  /** Resolves when all have arrived, or none has for a while: the sender has sent all, and some may be lost. */
+  async settled(): Promise<Arrivals> {
+    let looking: NodeJS.Timeout | undefined
+    const quiet = new Promise<number>((resolve) => {
+      let seen = this.#count
+      let at = now()
+      looking = setInterval(() => {
+        const time = now()
+        if (this.#count > seen) {
+          seen = this.#count
+          at = time
+        } else if (time - at > QUIET_MS * 1e3) {
+          resolve(at)
+        }
+      }, LOOK_MS)
+    })
+    const at = await Promise.race([this.#arrived, quiet])
+    clearInterval(looking)
+    return { count: this.#count, at }
+  }
+
+  remark(): string | undefined {
+    return this.#end?.remark
   }
 
   latencies(): Latencies {

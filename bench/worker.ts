@@ -1,6 +1,9 @@
-import type { Contender, Task } from './contender.js'
+import { Alone } from './alone.js'
+import type { Contender, Prepare, Task } from './contender.js'
 import { Receiving } from './receiving.js'
 import { Sending } from './sending.js'
+
+export type Role = 'sending' | 'receiving' | 'alone'
 
 /** What the coordinating process asks of a worker: one of the methods of its role. */
 export interface Call {
@@ -15,13 +18,15 @@ export interface Answer {
   readonly error?: string
 }
 
-const [module = '', role = '', task = ''] = process.argv.slice(2)
-const { contender }: { contender: Contender } = await import(module)
-const end =
-  role === 'sending'
-    ? new Sending(contender, JSON.parse(task) as Task)
-    : new Receiving(contender, JSON.parse(task) as Task)
-const methods = end as unknown as Record<string, (argument: unknown) => unknown>
+const [module = '', role = '', json = ''] = process.argv.slice(2)
+const task = JSON.parse(json) as Task
+const { contender, prepare }: { contender: Contender; prepare: Prepare } = await import(module)
+const parts: Readonly<Record<Role, () => object>> = {
+  sending: () => new Sending(contender, task),
+  receiving: () => new Receiving(contender, task),
+  alone: () => new Alone(prepare, task),
+}
+const methods = parts[role as Role]() as Record<string, (argument: unknown) => unknown>
 
 process.on('message', async ({ id, method, argument }: Call) => {
   try {

@@ -1,0 +1,100 @@
+import { createConsumer } from '../../lib/index.js'
+import type { ConsumerContext, Transport } from '../../lib/transport.js'
+import { numbered } from '../../transports/datagram/index.js'
+import { MessageReader } from '../../transports/datagram/message-reader.js'
+import { SessionFeed } from '../../transports/datagram/session-feed.js'
+import { type Prepare, topicsOf } from '../contender.js'
+import { blockOf, blocksIn, COUNT_AT, HEADER_BYTES, SEQUENCE_AT } from './packets.js'
+
+const SESSION = 'ONEPROCESS'
+/** Packets that are given to both lines before the loop has its turn: well below what an inbox has room for. */
+const ROUND = 256
+/** Under the manner `lossy` each line loses one packet in so many, and the other one has it. */
+const LOSS_EVERY = 20
+
+/**
+ * All that fanwire does with the packets of two lines between the socket and the application, and no socket: packets are
+ * read, their messages numbered, the first copy of each wins, and a loop takes them by `batches()`.
+ */
+export const prepare: Prepare = async (task) => {
+  const lines: SessionFeed[] = []
+  const open = (context: ConsumerContext) => {
+    const feed = feedOf(context)
+    lines.push(feed)
+    return { urls: [], close: async () => feed.end(undefined) }
+  }
+  const transport: Transport = { ...numbered, schemes: ['line'], consume: async (_, context) => open(context) }
+  const consumer = await createConsumer(['line://127.0.0.1:1', 'line://127.0.0.1:2'], { transport })
+  const [first, second] = lines as [SessionFeed, SessionFeed]
+
+  let taken = 0
+  let touched = 0
+  let goal = Infinity
+  let reached = () => {}
+  const take = async () => {
+    for await (const batch of consumer.batches()) {
+      for (const { data } of batch) touched += data.length + (data[0] as number)
+      taken += batch.length
+      if (taken >= goal) reached()
+    }
+  }
+  void take()
+
+  const block = blockOf(topicsOf(task)[0] ?? '', task.size)
+  const most = blocksIn(block.length)
+  // A line's datagrams have memory of their own, which nobody reads any more when it is used again.
+  const packets = [0, 1].map(() => Array.from({ length: ROUND }, () => packetOf(block, most)))
+  const [ones, others] = packets as [Buffer[], Buffer[]]
+  const lossy = task.manner === 'lossy'
+  let next = 1
+  let sent = 0
+
+  return async (count) => {
+    for (let left = Math.ceil(count / most); left > 0; ) {
+      const round = Math.min(ROUND, left)
+      for (let i = 0; i < round; i++, sent++, next += most) {
+        const one = ones[i] as Buffer
+        const other = others[i] as Buffer
+        one.writeUInt32BE(next, SEQUENCE_AT + 4)
+        other.writeUInt32BE(next, SEQUENCE_AT + 4)
+        // Never the last of a round: only what comes later shows that something is missing.
+        const lost = lossy && i < round - 1 ? sent % LOSS_EVERY : -1
+        if (lost !== 0) first.receive(one)
+        if (lost !== LOSS_EVERY / 2) second.receive(other)
+      }
+      goal = next - 1
+      if (taken < goal) {
+        await new Promise<void>((resolve) => {
+          reached = resolve
+        })
+      }
+      left -= round
+    }
+    const [stream] = consumer.stats().streams
+    if (stream?.lost !== 0 || taken !== goal || touched === 0) throw new Error(`taken ${taken} of ${goal}`)
+  }
+}
+
+function feedOf(context: ConsumerContext): SessionFeed {
+  const session = Buffer.from(SESSION)
+  const remote = { address: '127.0.0.1', port: 1 }
+  const line = { full: unexpected, roomy: unexpected, closed: () => undefined, reject: unexpected }
+  const messages = new MessageReader({ body: 'topic', topicOf: undefined }, unexpected)
+  const port = context.open(SESSION, 'accepted')
+  const feed = new SessionFeed(session, remote, line, port, messages, context, 65_535, undefined)
+  port.connected(feed, { kind: 'foreign', numbers: true })
+  // Half of what is missing on one line is brought by the other at once, and the rest with its next packet.
+  port.started({ stream: SESSION, run: 0, next: 1, oldest: 1, recovery: { reorderMs: 60_000 } })
+  return feed
+}
+
+function packetOf(block: Buffer, count: number): Buffer {
+  const packet = Buffer.concat([Buffer.alloc(HEADER_BYTES), ...Array<Buffer>(count).fill(block)])
+  packet.write(SESSION)
+  packet.writeUInt16BE(count, COUNT_AT)
+  return packet
+}
+
+function unexpected(): never {
+  throw new Error('this was not to happen')
+}
