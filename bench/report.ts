@@ -108,7 +108,7 @@ export function format({ name, title, entries, targets }: RowResult): string {
       ),
       ...(alone ? [ns === undefined ? '' : number(ns.median, 1)] : []),
       ...(lossy ? [loss === undefined ? '' : number(loss.lost, 0)] : []),
-      cpu.map(({ median }) => number(median, 2)).join(' + '),
+      cpu.map(({ median }) => number(median, alone ? 3 : 2)).join(' + '),
       rss.map(({ median }) => number(median / 2 ** 20, 0)).join(' + '),
     ])
   }

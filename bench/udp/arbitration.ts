@@ -9,6 +9,8 @@ import { blockOf, blocksIn, COUNT_AT, HEADER_BYTES, SEQUENCE_AT } from './packet
 const SESSION = 'ONEPROCESS'
 /** Packets that are given to both lines before the loop has its turn: well below what an inbox has room for. */
 const ROUND = 256
+/** By so many packets the second line is behind the first. */
+const LAG = 2
 /** Under the manner `lossy` each line loses one packet in so many, and the other one has it. */
 const LOSS_EVERY = 20
 
@@ -46,23 +48,24 @@ export const prepare: Prepare = async (task) => {
   const packets = [0, 1].map(() => Array.from({ length: ROUND }, () => packetOf(block, most)))
   const [ones, others] = packets as [Buffer[], Buffer[]]
   const lossy = task.manner === 'lossy'
-  let next = 1
   let sent = 0
+
+  /** @param lost which of {@link LOSS_EVERY} packets the line does not bring */
+  const give = (line: SessionFeed, packet: Buffer, index: number, lost: number): void => {
+    if (lossy && index % LOSS_EVERY === lost) return
+    packet.writeUInt32BE(1 + index * most, SEQUENCE_AT + 4)
+    line.receive(packet)
+  }
 
   return async (count) => {
     for (let left = Math.ceil(count / most); left > 0; ) {
       const round = Math.min(ROUND, left)
-      for (let i = 0; i < round; i++, sent++, next += most) {
-        const one = ones[i] as Buffer
-        const other = others[i] as Buffer
-        one.writeUInt32BE(next, SEQUENCE_AT + 4)
-        other.writeUInt32BE(next, SEQUENCE_AT + 4)
-        // Never the last of a round: only what comes later shows that something is missing.
-        const lost = lossy && i < round - 1 ? sent % LOSS_EVERY : -1
-        if (lost !== 0) first.receive(one)
-        if (lost !== LOSS_EVERY / 2) second.receive(other)
+      for (let i = 0; i < round + LAG; i++) {
+        if (i < round) give(first, ones[i] as Buffer, sent + i, 0)
+        if (i >= LAG) give(second, others[i - LAG] as Buffer, sent + i - LAG, LOSS_EVERY / 2)
       }
-      goal = next - 1
+      sent += round
+      goal = sent * most
       if (taken < goal) {
         await new Promise<void>((resolve) => {
           reached = resolve
@@ -83,7 +86,6 @@ function feedOf(context: ConsumerContext): SessionFeed {
   const port = context.open(SESSION, 'accepted')
   const feed = new SessionFeed(session, remote, line, port, messages, context, 65_535, undefined)
   port.connected(feed, { kind: 'foreign', numbers: true })
-  // Half of what is missing on one line is brought by the other at once, and the rest with its next packet.
   port.started({ stream: SESSION, run: 0, next: 1, oldest: 1, recovery: { reorderMs: 60_000 } })
   return feed
 }
