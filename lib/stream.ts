@@ -140,14 +140,12 @@ export class Stream {
    */
   reach(number: number): boolean {
     const gaps = this.#gaps
-    const now = this.platform.now()
     const isNew = number >= gaps.next || gaps.next > this.#seenNext
     this.#seenNext = gaps.next
-    if (isNew) this.#behindSince = undefined
-    else this.#behindSince ??= now
-    if (now - (this.#behindSince ?? now) > RESET_MS) return false
+    if (!isNew) return this.#mayBeBehind()
+    this.#behindSince = undefined
     if (number > gaps.next) {
-      gaps.reach(number, false, now)
+      gaps.reach(number, false, this.platform.now())
       this.#settle()
     }
     return true
@@ -187,7 +185,8 @@ export class Stream {
       this.tally.received++
       return true
     }
-    const arrived = gaps.arrive(number, this.platform.now())
+    // Only a gap has an age, and the clock is too slow to be asked for every second copy.
+    const arrived = gaps.arrive(number, number > gaps.next ? this.platform.now() : 0)
     if (arrived === 'late' || arrived === 'duplicate') return false
     this.tally.received++
     this.#stirred ||= arrived !== 'next'
@@ -240,6 +239,13 @@ export class Stream {
   close(): void {
     this.#closed = true
     this.#timer?.cancel()
+  }
+
+  /** A line brings old numbers, and no other brings new ones. False when that has gone on for too long. */
+  #mayBeBehind(): boolean {
+    const now = this.platform.now()
+    this.#behindSince ??= now
+    return now - this.#behindSince <= RESET_MS
   }
 
   /** Gives up what nobody will bring, passes on what waited for that, and tells of it. */
