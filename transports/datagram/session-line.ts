@@ -28,6 +28,8 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   readonly #servers: Sender[] = []
   #requests = 0
   readonly #past: string[] = []
+  /** Whoever sent last: nearly always the sender of the next packet, too. */
+  #last = { session: NOTHING, address: '', port: 0, key: '' }
 
   private constructor(
     context: ConsumerContext,
@@ -120,9 +122,13 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     }
   }
 
-  #keyOf(session: Uint8Array, { address, port }: Remote): string {
-    const name = byteString(session, 0, SESSION_SIZE)
-    return this.lineSettings.sessions === 'one' ? name : `${name} ${address} ${port}`
+  #keyOf(packet: Uint8Array, { address, port }: Remote): string {
+    const last = this.#last
+    if (port === last.port && address === last.address && isOfSession(packet, last.session)) return last.key
+    const name = byteString(packet, 0, SESSION_SIZE)
+    const key = this.lineSettings.sessions === 'one' ? name : `${name} ${address} ${port}`
+    this.#last = { session: new Uint8Array(packet.subarray(0, SESSION_SIZE)), address, port, key }
+    return key
   }
 
   /** Every request goes to the next server: one that does not answer may be gone. */
