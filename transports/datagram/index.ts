@@ -106,7 +106,8 @@ export const numbered: Transport = {
     const session = sessionBytes(log.stream)
     const wording: Wording = {
       maxRun,
-      header: (first, count) => writeHeader(session, first, count),
+      // From Buffer's pool: what has no memory outside V8's heap yet, Node has to be given it first.
+      header: (first, count) => writeHeader(session, first, count, Buffer.allocUnsafe(HEADER_SIZE)),
       heartbeat: { intervalMs: heartbeatMs, write: (next) => writeHeartbeat(session, next) },
       goodbye: { ...goodbyes(goodbyeMs, heartbeatMs), write: (next) => writeEndOfSession(session, next) },
     }

@@ -26,14 +26,20 @@ export const MAX_COUNT = 0xfffe
  * @param session 10 bytes
  * @param first the number of the first message
  * @param count how many blocks follow, 1 to {@link MAX_COUNT}
+ * @param target {@link HEADER_SIZE} bytes to write it to
  * @throws {FanwireError} `BAD_VALUE` for a number or count that a packet cannot have, here and in the others below
  */
-export function writeHeader(session: Uint8Array, first: number, count: number): Uint8Array {
+export function writeHeader(
+  session: Uint8Array,
+  first: number,
+  count: number,
+  target = new Uint8Array(HEADER_SIZE),
+): Uint8Array {
   if (!Number.isInteger(count) || count < 1 || count > MAX_COUNT) {
     throw new FanwireError('BAD_VALUE', `a count must be an integer from 1 to ${MAX_COUNT}, got ${count}`)
   }
   if (first + count > Number.MAX_SAFE_INTEGER) throw badSequence(first)
-  return header(session, first, count)
+  return header(session, first, count, target)
 }
 
 /** A packet that says which number comes next, while there is nothing to send. */
@@ -51,9 +57,8 @@ export function writeRequest(session: Uint8Array, first: number, count: number):
   return writeHeader(session, first, count)
 }
 
-function header(session: Uint8Array, sequence: number, count: number): Uint8Array {
+function header(session: Uint8Array, sequence: number, count: number, bytes = new Uint8Array(HEADER_SIZE)): Uint8Array {
   if (!Number.isSafeInteger(sequence) || sequence < 1) throw badSequence(sequence)
-  const bytes = new Uint8Array(HEADER_SIZE)
   bytes.set(session)
   writeU64(bytes, SEQUENCE_AT, sequence)
   writeU16(bytes, COUNT_AT, count)
