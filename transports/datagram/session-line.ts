@@ -1,5 +1,5 @@
 import type { Address } from '../../lib/address.js'
-import { byteString } from '../../lib/bytes.js'
+import { byteString, cloneBytes } from '../../lib/bytes.js'
 import { HEADER_SIZE, writeRequest } from '../../lib/framing/moldudp64/header.js'
 import { PacketReader } from '../../lib/framing/moldudp64/packet.js'
 import { isOfSession, SESSION_SIZE, sessionName } from '../../lib/framing/moldudp64/session.js'
@@ -22,6 +22,11 @@ export interface SessionLineSettings extends LineSettings {
   readonly recovery: RecoveryTerms
 }
 
+interface KeyedSender extends Remote {
+  readonly session: Uint8Array
+  readonly key: string
+}
+
 /** One address that carries MoldUDP64, with the request servers that may be asked for what it lost. */
 export class SessionLine extends IncomingLine<SessionFeed> {
   readonly #probe = new PacketReader()
@@ -29,7 +34,7 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   #requests = 0
   readonly #past: string[] = []
   /** Whoever sent last: nearly always the sender of the next packet, too. */
-  #last = { session: NOTHING, address: '', port: 0, key: '' }
+  #last: KeyedSender = { session: NOTHING, address: '', port: 0, key: '' }
 
   private constructor(
     context: ConsumerContext,
@@ -127,7 +132,7 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     if (port === last.port && address === last.address && isOfSession(packet, last.session)) return last.key
     const name = byteString(packet, 0, SESSION_SIZE)
     const key = this.lineSettings.sessions === 'one' ? name : `${name} ${address} ${port}`
-    this.#last = { session: new Uint8Array(packet.subarray(0, SESSION_SIZE)), address, port, key }
+    this.#last = { session: cloneBytes(packet, 0, SESSION_SIZE), address, port, key }
     return key
   }
 
