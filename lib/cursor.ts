@@ -61,6 +61,11 @@ export class Cursor {
     this.number = origin
   }
 
+  /** Only the newest of each topic is read of what comes now. */
+  get conflates(): boolean {
+    return this.segments.at(-1)?.conflates === true
+  }
+
   get deaf(): boolean {
     return this.#deaf !== undefined
   }
@@ -124,11 +129,18 @@ export class Cursor {
       return
     }
     const open = this.segments.at(-1)
+    let droppedBefore = 0
     if (open !== undefined && open.end === Infinity) {
       open.end = open.view.end
       open.endNumber = number
+      if (open.end === open.first && this.segments.length > 1) {
+        // Nothing came while it was open: filters that change to and fro must not pile up.
+        ;({ droppedBefore } = open)
+        this.segments.pop()
+        open.view.letGo()
+      }
     }
-    this.#push(view, first, 0, conflates)
+    this.#push(view, first, droppedBefore, conflates)
   }
 
   /** Takes nothing new until {@link listen}; what passes the filter meanwhile is dropped. */

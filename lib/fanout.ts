@@ -73,6 +73,8 @@ export class Fanout implements LogPort {
   /** The number up to which all links were offered everything: a link may call back while others still wait for that. */
   #offered: number
   #flushing = false
+  /** The views that the newest message went to, where one of them, or the whole, has rung its alarm. */
+  #alarmed: readonly FilteredView[] | undefined
   /** Looks since the last flush. */
   #looks = 0
   readonly #turn: Turn
@@ -178,7 +180,15 @@ export class Fanout implements LogPort {
       }
       alarm ||= view.end >= view.alarmEnd || view.bytes >= view.alarmBytes
     }
-    if (alarm) this.#ring(views)
+    if (alarm) this.#alarmed = views
+  }
+
+  /** Looks after links that have come to their limits: listeners hear of it, and may send, once every log has the message. */
+  ring(): void {
+    const views = this.#alarmed
+    if (views === undefined) return
+    this.#alarmed = undefined
+    this.#ring(views)
   }
 
   /** Offers the links what was published since the last time. */
@@ -218,11 +228,6 @@ export class Fanout implements LogPort {
     link.drain()
     if (link.cursor !== undefined && link.state !== 'closed' && link.cursor.waiting > 0) this.#behind.add(link)
     else this.#behind.delete(link)
-  }
-
-  hasSubscribers(topic: string): boolean {
-    for (const link of this.links) if (link.wants(topic)) return true
-    return false
   }
 
   // Links.
@@ -274,6 +279,7 @@ export class Fanout implements LogPort {
       // A dialled link goes on with what has waited for it, unless the peer knows better.
       if (from === 'now') {
         this.filterChanged(link)
+        if (link.cursor.conflates !== link.conflates) this.#readAnew(link, link.cursor)
         return link.cursor.number
       }
       this.#leave(link)
@@ -325,6 +331,12 @@ export class Fanout implements LogPort {
     if (view instanceof FilteredView && view.links.size === 0) this.#interests.retire(view)
   }
 
+  /** What comes from now on is read under another policy than what waits. */
+  #readAnew(link: ProducerLink, cursor: Cursor): void {
+    if (cursor.view !== undefined) cursor.enter(cursor.view, link.conflates, this.log.next)
+    this.arm(link)
+  }
+
   filterChanged(link: ProducerLink): void {
     if (link.cursor !== undefined) this.#unsettled.add(link)
     this.host.filtersChanged()
@@ -335,7 +347,12 @@ export class Fanout implements LogPort {
       const cursor = link.cursor as Cursor
       const view = cursor.view
       const { prefixes } = link
-      if (view instanceof FilteredView && !prefixes.has('') && this.#interests.isPrivate(view, prefixes)) {
+      if (
+        view instanceof FilteredView &&
+        !prefixes.has('') &&
+        !link.conflates &&
+        this.#interests.isPrivate(view, prefixes)
+      ) {
         this.#interests.change(view, prefixes)
         continue
       }
@@ -402,8 +419,8 @@ export class Fanout implements LogPort {
     this.gates.add(link)
     if (link.policy.policy === 'backpressure' && link.policy.then !== 'reject') this.watch(link.policy.timeoutMs)
     this.#patience.keepAlive()
-    this.host.slow(link)
     this.host.gateChanged()
+    this.host.slow(link)
   }
 
   relieve(link: ProducerLink): void {

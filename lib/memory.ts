@@ -5,7 +5,7 @@ export class Memory {
   readonly messageLimit: number
 
   constructor(readonly limit: number) {
-    this.messageLimit = limit - Math.min(limit >> 2, 4 * 1024 * 1024)
+    this.messageLimit = limit - Math.min(Math.floor(limit / 4), 4 * 1024 * 1024)
   }
 
   /** Whether messages may take `bytes` more. */

@@ -115,7 +115,8 @@ export class ProducerLink implements ProducerPort {
 
   /** Keeps the newest that fit its limit, and loses the rest when it is next looked at. */
   get jumps(): boolean {
-    return this.#yieldedUntil !== undefined || (this.policy.policy === 'drop' && this.policy.keep === 'newest')
+    if (this.policy.policy === 'drop') return this.policy.keep === 'newest'
+    return this.#yieldedUntil !== undefined
   }
 
   /** At its limit it stops `send()`. */
@@ -235,6 +236,7 @@ export class ProducerLink implements ProducerPort {
     this.outstanding = new Outstanding(false)
     this.beginLedger()
     this.#dropped.oldest = dropped
+    this.fanout.host.progressed()
   }
 
   end(reason: Error | undefined): void {
@@ -276,7 +278,8 @@ export class ProducerLink implements ProducerPort {
     if (cursor !== undefined) this.drop(cursor.waiting, drop)
     if (this.full) this.fanout.relieve(this)
     if (this.origin === 'accepted') this.end(reason)
-    else this.disconnected(reason)
+    // Between two connections there is none to end, and the ledger goes on.
+    else if (carrier !== undefined) this.disconnected(reason)
     carrier?.close(reason)
   }
 
@@ -299,9 +302,13 @@ export class ProducerLink implements ProducerPort {
       }
       this.#write()
     }
+    if (cursor.deaf) this.applyPolicy()
     if (this.full && this.#relieved) this.fanout.relieve(this)
     else if (this.#yieldedUntil !== undefined) this.#recover()
-    if (this.catchingUp && !this.#over(this.limit.messages, this.limit.bytes)) this.catchingUp = false
+    if (this.catchingUp && !this.#over(this.limit.messages, this.limit.bytes)) {
+      this.catchingUp = false
+      this.fanout.arm(this)
+    }
   }
 
   #write(): void {
@@ -315,6 +322,7 @@ export class ProducerLink implements ProducerPort {
     // The carrier may have closed the link meanwhile.
     if (!this.#busy) return
     if (answer === 'busy') {
+      this.progressAt = this.fanout.now()
       this.fanout.watch(this.fanout.settings.stallMs)
       return
     }
@@ -367,7 +375,9 @@ export class ProducerLink implements ProducerPort {
   /** Where the alarm of its view must stand for it; `Infinity` for links that need none. */
   alarm(view: View): { end: number; bytes: number } | undefined {
     const { cursor } = this
-    if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full) return undefined
+    if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full || this.catchingUp) {
+      return undefined
+    }
     return {
       end: view.end + this.limit.messages - cursor.waiting,
       bytes: view.bytes + this.limit.bytes - cursor.waitingBytes,

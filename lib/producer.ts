@@ -89,7 +89,7 @@ export interface SendOptions {
 }
 
 export interface CloseOptions {
-  /** Milliseconds to hand out what waits, before it is given up. @default 5_000 */
+  /** Milliseconds to hand out what waits, before it is given up: 0 to `Infinity`, which is 25 days. @default 5_000 */
   readonly drainMs?: number
 }
 
@@ -102,6 +102,8 @@ export interface LinkedOptions {
 }
 
 const SENT = Promise.resolve()
+/** The longest delay that every timer takes, some 25 days. */
+const LONGEST_MS = 2 ** 31 - 1
 
 /** Sends messages to all who want them. Made by `createProducer`. */
 export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> implements FanoutHost, AsyncDisposable {
@@ -330,8 +332,13 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   /**
    * Takes nothing more, hands out what waits for at most `drainMs`, closes all links and ends. Returns the final ledger.
    * A second call returns the same promise.
+   *
+   * @throws {FanwireError} (as rejection) `BAD_OPTION`
    */
   close({ drainMs = 5_000 }: CloseOptions = {}): Promise<ProducerStats> {
+    if (typeof drainMs !== 'number' || !(drainMs >= 0)) {
+      return Promise.reject(badOption(`drainMs must be a number of milliseconds, 0 or more, got ${String(drainMs)}`))
+    }
     this.#closing ??= this.#close(drainMs)
     return this.#closing
   }
@@ -351,7 +358,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     this.#gated = true
     if (drainMs > 0) {
       const patience = new AbortController()
-      const timer = this.platform.timer(drainMs, () => patience.abort())
+      const timer = this.platform.timer(Math.min(drainMs, LONGEST_MS), () => patience.abort())
       timer.ref()
       await this.#drain(patience.signal, Infinity).catch(() => undefined)
       timer.cancel()
@@ -382,10 +389,15 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   #publish(text: string, data: string | Uint8Array): boolean {
     const dataSize = typeof data === 'string' ? this.platform.textSize(data) : data.length
     const fanouts = this.#fanouts
+    let number = this.#next
     for (let i = 0; i < fanouts.length; i++) {
       const fanout = fanouts[i] as Fanout
       const topic = fanout.topic(text)
       if (!fanout.reserve(this.#sizeOf(fanout, topic, dataSize))) return false
+      if (number === this.#next) continue
+      // Making room told somebody who has sent something himself, into what had been reserved.
+      number = this.#next
+      i = -1
     }
     let heard = false
     for (let i = 0; i < fanouts.length; i++) {
@@ -396,6 +408,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     }
     if (!heard) this.#unheard++
     this.#next++
+    for (let i = 0; i < fanouts.length; i++) (fanouts[i] as Fanout).ring()
     return true
   }
 

@@ -13,6 +13,10 @@ const ROLE = { type: 'SUB', serves: ['PUB', 'XPUB'], what: 'a consumer' }
 export class ConsumerSession extends Session<ConsumerContext> implements ConsumerCarrier {
   #port: ConsumerPort | undefined
   #paused = false
+  /** The peer has sent a PING, so that it may expect signs of life. */
+  #pinged = false
+  /** The acknowledgement that waits until those before it have left. */
+  #owed: number | undefined
 
   /** @param claim gives the port, once the peer has proved to be a producer */
   constructor(
@@ -51,7 +55,7 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
     if (!this.#paused || !this.isOpen) return
     this.#paused = false
     try {
-      if (this.decoder.resume()) this.wire.resume()
+      if (this.decoder.resume() && this.caughtUp()) this.wire.resume()
     } catch (error) {
       this.fail(error)
     }
@@ -66,7 +70,17 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
   }
 
   acknowledge(messages: number): void {
-    if (this.fanwire) this.control(writeAck(messages))
+    if (!this.fanwire) return
+    // Each says all that those before it said: whoever does not read them gets the last one only.
+    if (this.wire.pending > 0) this.#owed = messages
+    else this.control(writeAck(messages))
+  }
+
+  override drained(): void {
+    super.drained()
+    const owed = this.#owed
+    this.#owed = undefined
+    if (owed !== undefined) this.acknowledge(owed)
   }
 
   protected override opened(introduction: Introduction | undefined): void {
@@ -90,6 +104,7 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
   }
 
   protected override pinged(context: Uint8Array): void {
+    this.#pinged = true
     const next = this.fanwire && this.flowing ? readCheckpoint(context) : undefined
     if (next !== undefined) this.#port?.checkpoint(next)
   }
@@ -100,9 +115,10 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
 
   protected override beat(): void {
     if (this.#paused) {
-      // Nothing is heard because nothing is read. The producer may have nothing to write, and needs a sign of life.
+      // Nothing is heard because nothing is read. The producer may have nothing to write, and needs a sign of life. One
+      // that has closed answers a write by a reset, which costs what it had sent before: so none that nobody expects.
       this.heartbeat.forgive()
-      this.ping()
+      if (this.fanwire || this.#pinged) this.ping()
     } else if (!this.buried() && this.heartbeat.silent > 0) {
       this.ping()
     }

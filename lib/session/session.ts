@@ -60,6 +60,8 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
   protected flowing = false
   #deadline: Timer | undefined
   #pongs = 0
+  /** The connection has ended, but not all that it brought is taken. */
+  #loss: { readonly reason: Error | undefined } | undefined
 
   constructor(
     protected readonly wire: Wire,
@@ -99,8 +101,12 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
     this.#pongs = 0
   }
 
-  /** The connection has ended, by the peer or by the system. */
+  /** The connection has ended, by the peer or by the system. What it has brought is still taken. */
   lost(reason: Error | undefined): void {
+    if (this.decoder.stopped) {
+      this.#loss ??= { reason }
+      return
+    }
     const met = this.#deadline === undefined
     if (!this.#finish()) return
     this.wire.destroy()
@@ -172,6 +178,13 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
   protected settled(): void {
     this.#deadline?.cancel()
     this.#deadline = undefined
+  }
+
+  /** All is taken that had come before a pause. False when the connection has ended meanwhile. */
+  protected caughtUp(): boolean {
+    if (this.#loss === undefined) return true
+    this.lost(this.#loss.reason)
+    return false
   }
 
   protected ping(bytes: Uint8Array = writePing(this.heartbeat.ttlMs)): void {

@@ -24,7 +24,8 @@ export class Connection implements Wire {
   /** Set while nothing is read. */
   #vigil: Timer | undefined
   readonly #written = () => {
-    if (!this.#busy || this.socket.writableLength > 0) return
+    // What a destroyed socket still held is called written as well.
+    if (!this.#busy || this.socket.destroyed || this.socket.writableLength > 0) return
     this.#busy = false
     this.#session?.drained()
   }
@@ -36,10 +37,7 @@ export class Connection implements Wire {
     socket.on('error', (error) => {
       this.#error = error
     })
-    socket.on('close', () => {
-      this.#vigil?.cancel()
-      this.#session?.lost(this.#error && lost(this.#error))
-    })
+    socket.on('close', () => this.#session?.lost(this.#error && lost(this.#error)))
   }
 
   /** Greets the peer on behalf of `session`. The socket is connected. */
@@ -52,7 +50,7 @@ export class Connection implements Wire {
   }
 
   write(bytes: Uint8Array): 'taken' | 'busy' {
-    if (this.#ended) return 'busy'
+    if (this.#ended || this.socket.destroyed) return 'busy'
     this.socket.write(bytes, this.#written)
     if (this.socket.writableLength === 0) return 'taken'
     this.#busy = true
@@ -93,6 +91,7 @@ export class Connection implements Wire {
 
   destroy(): void {
     this.#ended = true
+    this.#vigil?.cancel()
     this.socket.destroy()
   }
 

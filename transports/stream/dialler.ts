@@ -91,6 +91,7 @@ export class Dialler<P extends Port> {
   }
 
   #handshake(socket: Socket): void {
+    if (this.#port.ended) this.#become('closed')
     if (this.#state === 'closed') {
       socket.destroy()
       return
@@ -104,6 +105,11 @@ export class Dialler<P extends Port> {
       remote: this.address.url,
       claim: () => this.#port,
       opened: () => {
+        // Nobody would be there to speak to.
+        if (this.#port.ended) {
+          this.#session?.close()
+          return
+        }
         this.#failures = 0
         this.#become('open')
       },

@@ -111,9 +111,9 @@ export class Decoder {
     this.#carried = 0
   }
 
-  /** Bytes of the unit that has begun but not ended. */
-  get pending(): number {
-    return this.#carried
+  /** It holds what the handler did not want yet. */
+  get stopped(): boolean {
+    return this.#stopped && !this.#closed
   }
 
   #stop(chunk: Uint8Array, at: number): false {
@@ -203,7 +203,11 @@ export class Decoder {
   #keep(chunk: Uint8Array, from: number, to: number): void {
     const carried = this.#carried + to - from
     if (carried > this.#carry.length) {
-      const grown = this.#needed <= WHOLE_MAX ? this.#needed : Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))
+      const grown =
+        this.#needed <= WHOLE_MAX
+          ? // Frame after frame of one message would be copied once more for each that follows it.
+            Math.max(this.#needed, 2 * this.#carry.length)
+          : Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))
       const larger = this.#allocate(Math.max(carried, grown))
       larger.set(this.#carry.subarray(0, this.#carried))
       this.#carry = larger

@@ -102,6 +102,8 @@ test('holds the peer back while the inbox is full, and loses nothing', async (t)
       ;(link as ConsumerLinkDouble).room = 3
     },
   })
+  const ping = '04 07 04 50494e47 012c'
+  peer.write(ping)
   const count = 20_000
   const one = Buffer.concat([hex('01 01 41 00 64'), Buffer.alloc(100, 0x62)])
   peer.socket.write(Buffer.concat(Array.from({ length: count }, () => one)))
@@ -109,9 +111,9 @@ test('holds the peer back while the inbox is full, and loses nothing', async (t)
   consumer.clock.advance(100_000)
   t.strictSame(consumer.faults.all, [], 'its own pause does not count as the peer’s silence')
   t.equal(port.count, 3)
-  const pings = flat('04 07 04 50494e47 012c')
   await peer.read(flat('04 0b 09 535542534352494245 61 04 0a 09 535542534352494245').length / 2)
-  t.equal(await peer.frame(), pings, 'the producer may have nothing to write and needs a sign of life')
+  t.equal(await peer.frame(), flat('04 05 04 504f4e47'))
+  t.equal(await peer.frame(), flat(ping), 'a producer that has sent a PING may wait for a sign of life')
   let resumed = 0
   while (port.count < count) {
     const before = port.count
@@ -126,7 +128,7 @@ test('holds the peer back while the inbox is full, and loses nothing', async (t)
   t.equal(port.count, count)
 })
 
-test('notices at its next beat that the peer has died while the inbox was full', async (t) => {
+test('takes all that a peer has brought before it hears that the peer has died', async (t) => {
   const prepare = (link: object) => Object.assign(link, { room: 3 })
   const { peer, link: port, consumer } = await link(t, { prepare })
   peer.socket.write(Buffer.alloc(2 ** 20, hex('01 01 41 00 01 62')))
@@ -134,16 +136,37 @@ test('notices at its next beat that the peer has died while the inbox was full',
   peer.socket.resetAndDestroy()
   await peer.ended
   consumer.clock.advance(10_000)
-  t.match(await port.until('disconnected'), { reason: { code: 'CONNECT_FAILED' } })
   t.equal(port.count, 3)
+  port.room = 2 ** 20
+  port.carrier?.resume()
+  await port.until('disconnected')
+  t.ok(port.count > 3, 'what had been read is not thrown away')
 })
 
-test('keeps its process alive while the inbox is full, until the peer has died', async (t) => {
+test('takes all that a peer has sent before its goodbye, however long the inbox is full', async (t) => {
+  const prepare = (link: object) => Object.assign(link, { room: 3 })
+  const { peer, link: port } = await link(t, { prepare })
+  const one = hex('01 01 41 00 01 62')
+  peer.socket.end(Buffer.concat(Array.from({ length: 12_000 }, () => one)))
+  await port.events.until(() => port.count === 3)
+  while (port.count < 12_000) {
+    const before = port.count
+    port.room = 1_000
+    port.carrier?.resume()
+    await port.events.until(() => port.count >= Math.min(12_000, before + 1_000), before)
+  }
+  t.match(await port.until('disconnected'), { reason: undefined })
+  t.equal(port.count, 12_000)
+})
+
+test('keeps its process alive while the inbox is full, although the peer has died', async (t) => {
   const { listener, child, said, exited } = await startPaused(t, 'stay')
   const peer = await listener.peer()
   await once(child, 'message')
   t.strictSame(said, ['full'])
   peer.socket.destroy()
+  await peer.ended
+  child.kill('SIGUSR2')
   t.strictSame(await exited, [0, null])
   t.strictSame(said, ['full', 'unlinked'])
 })

@@ -10,6 +10,11 @@ consumer.once('slow', () => {
   if (wish === 'unref') consumer.unref()
 })
 
+// Neither keeps a process alive.
+process.once('SIGUSR2', async () => {
+  for await (const _ of consumer.batches());
+})
+
 consumer.once('unlink', () => {
   process.send?.('unlinked')
   void consumer.close()
