@@ -73,7 +73,7 @@ class Faults {
     if (this.#told.has(message)) return
     if (this.#told.size === MOST_TOLD) this.#told.clear()
     this.#told.set(message, remote)
-    const coded = message.startsWith('[') ? message : `[${code}] ${message}`
+    const coded = `[${code}] ${message}`
     this.say(remote === undefined || message.includes(remote) ? coded : `${coded} (${remote})`)
   }
 

@@ -1,4 +1,4 @@
-import { FanwireError } from './errors.js'
+import { FanwireError, wordsOf } from './errors.js'
 
 /** How values of the application become data and back. Whatever it throws is reported with the message's end. */
 export interface Codec<T> {
@@ -37,7 +37,7 @@ export function json<T = unknown>(schema?: StandardSchema<T>): Codec<T> {
       try {
         encoded = JSON.stringify(value)
       } catch (cause) {
-        throw new FanwireError('BAD_VALUE', `the value has no form in JSON: ${messageOf(cause)}`, { cause })
+        throw new FanwireError('BAD_VALUE', `the value has no form in JSON: ${wordsOf(cause)}`, { cause })
       }
       if (encoded === undefined) throw new FanwireError('BAD_VALUE', `${typeof value} has no form in JSON`)
       return encoded
@@ -47,7 +47,7 @@ export function json<T = unknown>(schema?: StandardSchema<T>): Codec<T> {
       try {
         value = JSON.parse(strict.decode(data))
       } catch (cause) {
-        throw new FanwireError('UNDECODABLE', `the data is not JSON: ${messageOf(cause)}`, { cause })
+        throw new FanwireError('UNDECODABLE', `the data is not JSON: ${wordsOf(cause)}`, { cause })
       }
       return schema === undefined ? (value as T) : validate(schema, value)
     },
@@ -87,8 +87,4 @@ function validate<T>(schema: StandardSchema<T>, value: unknown): T {
 function describe({ message, path = [] }: StandardIssue): string {
   const where = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
   return where === '' ? message : `${where}: ${message}`
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -4,7 +4,7 @@ import { checkPrefix, MOST_TOPICS } from './consumer-options.js'
 import { Delivery, type DeliveryHost } from './delivery.js'
 import { DropNotices } from './drop-notices.js'
 import { Emitter } from './emitter.js'
-import { FanwireError } from './errors.js'
+import { FanwireError, withoutCode, wordsOf } from './errors.js'
 import type { GapChange } from './gaps.js'
 import type { InboxDropReason } from './inbox.js'
 import type { SourceLedger } from './intake.js'
@@ -257,7 +257,7 @@ export class Consumer<T = Uint8Array>
     const isOpen = ({ state }: ConsumerLink) => state === 'open'
     const holds = () =>
       (topic === undefined || this.subscriptions.has(topic)) && [...this.#links].filter(isOpen).length >= count
-    await until(this.#checks, holds, () => this.#closed, signal)
+    await until(this.#checks, holds, () => this.#closed, 'consumer', signal)
   }
 
   /** Exact counts, at this moment. */
@@ -413,7 +413,9 @@ export class Consumer<T = Uint8Array>
     this.platform.diagnose('slow', () => ({ consumer: this, ...slow }))
   }
 
-  fault(fault: Fault): void {
+  fault(told: Fault): void {
+    // Whoever passes on the message of an error has the code in it.
+    const fault = { ...told, message: withoutCode(told.code, told.message) }
     this.emit('fault', fault)
     this.platform.diagnose('fault', () => ({ consumer: this, ...fault }))
   }
@@ -457,7 +459,7 @@ export class Consumer<T = Uint8Array>
   }
 
   undecodable({ topic, source }: Arrival<never>, cause: unknown): void {
-    const message = `a message of ${topic} cannot be decoded: ${cause instanceof Error ? cause.message : cause}`
+    const message = `a message of ${topic} cannot be decoded: ${wordsOf(cause)}`
     const stream = source.stream === undefined ? {} : { stream: source.stream }
     // A loop is in the middle of taking.
     this.platform.defer(() => this.fault({ code: 'UNDECODABLE', message, ...stream, cause }))

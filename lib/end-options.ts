@@ -56,9 +56,9 @@ export function checkEndOptions<Common extends OptionTable>(
   addresses: readonly Address[],
   transports: readonly Transport[],
 ): { readonly common: OptionsOf<Common>; readonly own: Readonly<Record<string, unknown>> }[] {
-  if (given !== undefined && !isObject(given)) return refuse(`the options of a ${kind}`, 'an object', given)
+  if (given !== undefined && !isObject(given)) return refuse(`the options of ${kind}s`, 'an object', given)
   const schemes = [...new Set(addresses.map(({ scheme }) => scheme))]
-  const what = `a ${schemes.join(' and ')} ${kind}`
+  const what = `${kind}s over ${schemes.join(' and ')}`
   const query = joinQueries(addresses)
   const options = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
   const known = Object.assign({}, common, ...transports.map((transport) => ownTable(transport, kind)))

@@ -53,3 +53,14 @@ export class FanwireError extends Error {
     this.code = code
   }
 }
+
+/** What went wrong in words: without the code that the message of a {@link FanwireError} begins with. */
+export function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error instanceof FanwireError ? withoutCode(error.code, error.message) : error.message
+}
+
+export function withoutCode(code: ErrorCode, message: string): string {
+  const prefix = `[${code}] `
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message
+}

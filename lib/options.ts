@@ -27,7 +27,7 @@ export type OptionsOf<Table extends OptionTable> = {
 
 /**
  * Checks options against their table and completes them. `what` says whose they are, for the message about an option
- * that is not in the table: "a tcp producer".
+ * that is not in the table: "producers over tcp".
  *
  * @returns a new frozen object with a value for every name of the table
  * @throws {FanwireError} `BAD_OPTION`, naming option, rule and value

@@ -1,5 +1,5 @@
 import type { Consumer, LoopOptions } from './consumer.js'
-import { FanwireError } from './errors.js'
+import { FanwireError, wordsOf } from './errors.js'
 import type { Message } from './message.js'
 import type { Producer } from './producer.js'
 
@@ -19,7 +19,7 @@ export async function pipe(consumer: Consumer, producer: Producer, options: Loop
     } catch (error) {
       if (options.signal?.aborted) return
       if (!(error instanceof FanwireError) || error.code === 'CLOSED') throw error
-      consumer.fault({ code: error.code, message: `not sent on: ${error.message}`, cause: error })
+      consumer.fault({ code: error.code, message: `not sent on: ${wordsOf(error)}`, cause: error })
     }
     message.ack()
   }

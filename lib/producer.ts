@@ -2,7 +2,7 @@ import { byteString, cloneBytes } from './bytes.js'
 import type { Codec } from './codec.js'
 import { DropNotices } from './drop-notices.js'
 import { Emitter } from './emitter.js'
-import { FanwireError } from './errors.js'
+import { FanwireError, withoutCode } from './errors.js'
 import { Fanout, type FanoutHost, type FanoutSettings } from './fanout.js'
 import { FlushWaiter } from './flush-waiter.js'
 import type { Framing } from './framing/framing.js'
@@ -582,7 +582,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
 
   /** Resolves once `holds` does; it is asked again whenever a link has changed. */
   #until(holds: () => boolean, signal: AbortSignal | undefined): Promise<void> {
-    return until(this.#checks, holds, () => this.#state === 'closed', signal)
+    return until(this.#checks, holds, () => this.#state === 'closed', 'producer', signal)
   }
 
   // What the fanouts tell.
@@ -615,7 +615,9 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     this.platform.diagnose('slow', () => ({ producer: this, link }))
   }
 
-  fault(fault: Fault): void {
+  fault(told: Fault): void {
+    // Whoever passes on the message of an error has the code in it.
+    const fault = { ...told, message: withoutCode(told.code, told.message) }
     this.emit('fault', fault)
     this.platform.diagnose('fault', () => ({ producer: this, ...fault }))
   }

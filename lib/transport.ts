@@ -66,6 +66,7 @@ export interface Context {
 /** Something that went wrong and cost at most one link. */
 export interface Fault {
   readonly code: ErrorCode
+  /** In words; the code, with which the message of an error begins, is not repeated in it. */
   readonly message: string
   /** The peer's address, where there is one. */
   readonly remote?: string

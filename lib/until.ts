@@ -8,8 +8,10 @@ export function until(
   checks: Set<() => void>,
   holds: () => boolean,
   closed: () => boolean,
+  owner: 'producer' | 'consumer',
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  let waited = false
   return new Promise((resolve, reject) => {
     const leave = () => {
       checks.delete(check)
@@ -26,7 +28,7 @@ export function until(
           leave()
           resolve()
         } else if (closed()) {
-          fail(new FanwireError('CLOSED', 'closed while waiting'))
+          fail(new FanwireError('CLOSED', waited ? `the ${owner} was closed meanwhile` : `the ${owner} is closed`))
         }
       } catch (error) {
         fail(error)
@@ -39,5 +41,6 @@ export function until(
     signal?.addEventListener('abort', abort)
     checks.add(check)
     check()
+    waited = true
   })
 }

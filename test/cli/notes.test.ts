@@ -30,7 +30,7 @@ function consumer(verbose: boolean) {
 
 t.test('tells a fault once, until its peer was there again', async (t) => {
   const check = (said: readonly string[], fault: (fault: Fault) => void, linked: () => void) => {
-    const refused = { code: 'CONNECT_FAILED', message: '[CONNECT_FAILED] cannot connect to tcp://a:1' } as const
+    const refused = { code: 'CONNECT_FAILED', message: 'cannot connect to tcp://a:1' } as const
     const mad = { code: 'BAD_PEER', message: 'peer is mad' } as const
     const round = (stranger: string) => {
       fault({ ...refused, remote: 'tcp://a:1' })

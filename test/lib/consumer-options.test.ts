@@ -90,8 +90,8 @@ t.test('refuses what cannot be, naming it', async (t) => {
     [{ overflow: () => 'drop' }, /overflow must be .* got a function/],
     [{ from: 'yesterday' }, /from must be one of 'now', 'oldest', 'latest-per-topic', got 'yesterday'/],
     [{ acknowledge: 'never' }, /acknowledge must be one of 'taken', 'manual'/],
-    [{ topic: 'a' }, /topic is not an option of a tcp consumer; did you mean topics\?/],
-    [{ retain: '1MiB' }, /retain is not an option of a tcp consumer/],
+    [{ topic: 'a' }, /topic is not an option of consumers over tcp; did you mean topics\?/],
+    [{ retain: '1MiB' }, /retain is not an option of consumers over tcp/],
   ]
   for (const [given, message] of cases) t.throws(() => check(given), { ...badOption, message }, String(message))
   t.throws(() => check({ topics: ['a\u0000'] }), { code: 'BAD_TOPIC' })

@@ -94,8 +94,8 @@ t.test('refuses what cannot be, naming it', async (t) => {
     [{ pattern: 'push' }, "pattern must be 'publish', got 'push'"],
     [{ codec: {} }, 'codec must be a codec, an object with encode() and decode(), got an object'],
     [{ transport: [{}] }, 'transport must be a transport, an object with produce() and consume(), got an object'],
-    [{ topics: [''] }, 'topics is not an option of a tcp producer; '],
-    [{ retian: 1 }, 'retian is not an option of a tcp producer; did you mean retain?'],
+    [{ topics: [''] }, 'topics is not an option of producers over tcp; '],
+    [{ retian: 1 }, 'retian is not an option of producers over tcp; did you mean retain?'],
   ]
   for (const [given, message] of cases) {
     const begins = (error: Error) => error.message.startsWith(`[BAD_OPTION] ${message}`)
@@ -147,7 +147,7 @@ t.test('gives every transport its own options and its own defaults', async (t) =
     { own: { ttl: 7, maxMessageBytes: 65_507 }, overflow: { policy: 'backpressure' }, maxMessageBytes: 65_507 },
   ])
   t.throws(() => open({ tll: 7 }, 'udp://*:1'), {
-    message: /tll is not an option of a tcp and udp producer; did you mean ttl/,
+    message: /tll is not an option of producers over tcp and udp; did you mean ttl/,
   })
   t.throws(() => open({ maxMessageBytes: 70_000 }), { message: /from 1 to 65507 \(bytes\), got 70000/ })
   t.throws(() => open(undefined, 'udp://*:1?ttl=1', 'udp://*:2?ttl=2'), {

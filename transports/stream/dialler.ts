@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Address } from '../../lib/address.js'
-import { FanwireError } from '../../lib/errors.js'
+import { FanwireError, wordsOf } from '../../lib/errors.js'
 import type { Timer } from '../../lib/platform.js'
 import type { Ending, Session } from '../../lib/session/session.js'
 import { Connection } from './connection.js'
@@ -125,7 +125,9 @@ export class Dialler<P extends Port> {
       return
     }
     if (ending === 'unmet') {
-      this.#failed(reason)
+      // The wire has no word for it after which libzmq would come back.
+      const why = `${wordsOf(reason)}, as happens when all maxLinks of a listener are taken`
+      this.#failed(new Error(why, { cause: reason }))
       return
     }
     if (ending === 'lost' && reason !== undefined) this.#report(reason)

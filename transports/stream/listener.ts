@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import type { Address } from '../../lib/address.js'
-import { FanwireError } from '../../lib/errors.js'
+import { FanwireError, wordsOf } from '../../lib/errors.js'
 import type { Session } from '../../lib/session/session.js'
 import type { Fault } from '../../lib/transport.js'
 import { Connection } from './connection.js'
@@ -64,7 +64,7 @@ export class Guests<P extends Port> {
 }
 
 function unmet(remote: string, cause: Error | undefined): Fault {
-  return { code: 'CONNECT_FAILED', message: `no link with ${remote}: ${cause?.message}`, remote, cause }
+  return { code: 'CONNECT_FAILED', message: `no link with ${remote}: ${wordsOf(cause)}`, remote, cause }
 }
 
 /** One address that is listened on. */
