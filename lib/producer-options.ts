@@ -35,7 +35,7 @@ export interface ProducerOptions<T = string | Uint8Array> {
   readonly overflow?: Overflow<Link>
   /**
    * How much of the past stays for those who come later: bounds, of which the tightest holds, or the newest message of
-   * every topic. In short `'10000'` messages, `'16MiB'`, `'1h'`, or several with commas between.
+   * every topic. In short `'10000'` messages, `'16MiB'`, `'1h'`, or several with commas between; `'0'` is nothing.
    * @default nothing
    */
   readonly retain?: RetainedPast | 'latest-per-topic' | RetainText

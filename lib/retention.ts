@@ -11,16 +11,20 @@ export interface RetainedPast {
 export class Retention {
   /** The newest message of every topic is kept, whatever its age. */
   readonly latest: boolean
+  readonly #isGiven: boolean
   #past: RetainedPast | undefined
 
   constructor(retain: RetainedPast | 'latest-per-topic' | undefined) {
     this.latest = retain === 'latest-per-topic'
-    this.#past = retain === 'latest-per-topic' ? undefined : retain
+    this.#isGiven = retain !== undefined
+    // The tightest bound holds, and below none of something there is nothing.
+    const past = retain === 'latest-per-topic' || Object.values(retain ?? {}).includes(0) ? undefined : retain
+    this.#past = past
   }
 
   /** Keeps so many bytes where nothing was said. */
   retain(bytes: number): void {
-    if (this.nothing) this.#past = { bytes }
+    if (!this.#isGiven) this.#past = { bytes }
   }
 
   /** Nothing is kept once every link has it. */
