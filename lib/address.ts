@@ -114,6 +114,14 @@ function socketPath(example: string): Form {
     read(rest, scheme, refuse) {
       const path = afterSlashes(rest, refuse)
       if (path === '') refuse('has no path')
+      if (path === '*') refuse('leaves the path to the system, which fanwire does not do')
+      // Node.js pads such a name with zeros, so that no peer of libzmq would find it.
+      if (path.startsWith('@')) {
+        refuse(
+          `is an abstract socket to ZeroMQ, which fanwire does not have`,
+          `${example} or, for a file, ${scheme}://./${path}`,
+        )
+      }
       if (path.endsWith('/')) refuse('ends with a slash, but a socket is a file')
       const size = new TextEncoder().encode(path).length
       if (size > SOCKET_PATH_BYTES) {
