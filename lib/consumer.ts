@@ -196,7 +196,7 @@ export class Consumer<T = Uint8Array>
     this.#ends.push(end)
   }
 
-  /** The addresses in use, real ports included. */
+  /** The addresses in use, in the order in which they were given, real ports included. */
   get urls(): readonly string[] {
     return this.#ends.flatMap(({ urls }) => urls)
   }

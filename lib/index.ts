@@ -120,11 +120,12 @@ export async function createProducer<T = string | Uint8Array, Url extends string
   try {
     for (const [i, transport] of transports.entries()) {
       const context = contextOf(checked[i] ?? common, transport, 'producer', faults)
-      const own = addresses.filter((address) => roomOf(address) === transport)
+      const places = [...addresses.keys()].filter((at) => roomOf(addresses[at] as Address) === transport)
+      const own = places.map((at) => addresses[at] as Address)
       checkRole(context.role, own)
       const log = (framing: Framing) => producer.log(framing)
       const end = await transport.produce(own, { ...context, log, changed: () => producer.progressed() })
-      producer.attach(end, transport.traits)
+      producer.attach(end, transport.traits, places)
     }
   } catch (error) {
     await producer.close({ drainMs: 0 })

@@ -112,6 +112,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   readonly #room: WaitingRoom
   readonly #fanouts: Fanout[] = []
   readonly #ends: ProducerEnd[] = []
+  readonly #urls: string[] = []
   /** Takes the place of the logs. */
   #store: Store | undefined
   readonly #drops: DropNotices<ProducerLink | undefined, DropReason | 'refused'>
@@ -162,8 +163,10 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return fanout
   }
 
-  attach(end: ProducerEnd, traits: Traits): void {
+  /** @param places of its addresses among all that the producer was given; behind those that are attached, unless given */
+  attach(end: ProducerEnd, traits: Traits, places: readonly number[] = []): void {
     this.#ends.push(end)
+    for (const [i, url] of end.urls.entries()) this.#urls[places[i] ?? this.#urls.length] = url
     this.#seesTopics &&= traits.filtersAtProducer
     if (end.kind === 'store') {
       const gaveUp = (cause: unknown) => {
@@ -174,13 +177,14 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     }
     if (this.#store === undefined) return
     // A message would have gone to some when the store refuses it.
-    if (this.#ends.length > 1) throw badOption(`${this.urls.join(' and ')} cannot be ends of one producer; open two`)
+    if (this.#ends.length > 1)
+      throw badOption(`${this.#urls.flat().join(' and ')} cannot be ends of one producer; open two`)
     this.#updateGate()
   }
 
-  /** The addresses in use, real ports included. */
+  /** The addresses in use, in the order in which they were given, real ports included. */
   get urls(): readonly string[] {
-    return this.#ends.flatMap(({ urls }) => urls)
+    return [...this.#urls]
   }
 
   /** All links: connected ones, and dialled ones whether connected or not. */
