@@ -16,6 +16,7 @@ export type {
   OwnProducerOptions,
   RawConsumerOptions,
   RawProducerOptions,
+  TcpConsumerOptions,
   TcpOptions,
   UdpConsumerOptions,
   UdpProducerOptions,

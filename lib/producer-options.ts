@@ -58,7 +58,11 @@ export interface ProducerOptions<T = string | Uint8Array> {
   readonly unacknowledgedBytes?: number
   /** The stream's name, 10 characters of `0-9A-Z`. Give it so that consumers know the producer after a restart. @default random */
   readonly stream?: string
-  /** `true` insists on numbers, `false` does without. @default numbers wherever they cost nothing */
+  /**
+   * `true` insists on numbers between fanwire peers, `false` does without. What the transport cannot do is `BAD_OPTION`:
+   * numbers where it has none, or none where they are part of it, as over `tcp`, `ipc`, `inproc`, `udp` and `multicast`.
+   * Foreign peers see numbers only where their protocol has some. @default numbers wherever they cost nothing
+   */
   readonly sequence?: boolean
   /** Who waits and who calls. @default each transport's page says it */
   readonly role?: 'listen' | 'dial'
@@ -104,7 +108,7 @@ export function checkProducerOptions(
 ): CheckedProducerOptions[] {
   return checkEndOptions('producer', producerOptions, given, addresses, transports).map(({ common, own }, at) => {
     const { retain, memory, sequence } = common
-    if (sequence === true) checkNumbers(transports[at], addresses)
+    if (sequence !== undefined) checkNumbers(sequence, transports[at], addresses)
     if (typeof retain === 'object' && retain.bytes !== undefined && retain.bytes > memory.bytes) {
       refuse('retain.bytes', `at most memory.bytes, which is ${memory.bytes}`, retain.bytes)
     }
@@ -126,10 +130,15 @@ export interface CheckedProducerOptions
   readonly own: Readonly<Record<string, unknown>>
 }
 
-function checkNumbers(transport: Transport | undefined, addresses: readonly Address[]): void {
-  if (transport?.traits.numbers !== 'none') return
+/** Numbers that are counted, or that the wire has a field for, are no choice; only a stamp can be left out. */
+function checkNumbers(sequence: boolean, transport: Transport | undefined, addresses: readonly Address[]): void {
+  if (transport === undefined || transport.traits.numbers === 'stamp') return
+  const hasNumbers = transport.traits.numbers !== 'none'
+  if (sequence === hasNumbers) return
   const scheme = addresses.find((address) => transport.schemes.includes(address.scheme))?.scheme
-  throw badOption(`sequence cannot be true for ${scheme}, whose messages have no numbers`)
+  throw badOption(
+    `sequence cannot be ${sequence} for ${scheme}, whose messages ${hasNumbers ? 'always have numbers' : 'have no numbers'}`,
+  )
 }
 
 interface OverflowAnswers {

@@ -5,9 +5,16 @@ import type {
   UdpConsumerOptions,
   UdpProducerOptions,
 } from './datagram/options.js'
-import type { TcpOptions } from './stream/options.js'
+import type { TcpConsumerOptions, TcpOptions } from './stream/options.js'
 
-export type { RawConsumerOptions, RawProducerOptions, TcpOptions, UdpConsumerOptions, UdpProducerOptions }
+export type {
+  RawConsumerOptions,
+  RawProducerOptions,
+  TcpConsumerOptions,
+  TcpOptions,
+  UdpConsumerOptions,
+  UdpProducerOptions,
+}
 
 /** By scheme, what a producer takes beside `ProducerOptions`. */
 export interface OwnProducerOptions {
@@ -23,8 +30,8 @@ export interface OwnProducerOptions {
 /** By scheme, what a consumer takes beside `ConsumerOptions`. */
 export interface OwnConsumerOptions {
   readonly inproc: Readonly<Record<never, never>>
-  readonly tcp: TcpOptions
-  readonly ipc: TcpOptions
+  readonly tcp: TcpConsumerOptions
+  readonly ipc: TcpConsumerOptions
   readonly udp: UdpConsumerOptions
   readonly multicast: UdpConsumerOptions
   readonly 'raw+udp': RawConsumerOptions

@@ -64,7 +64,7 @@ t.test('the guide has every error code', async (t) => {
 
 const optionsOf: Readonly<Record<string, OptionTable>> = {
   'docs/guide.md': { ...producerOptions, ...consumerOptions },
-  'docs/tcp.md': stream.options,
+  'docs/tcp.md': { ...stream.options, ...stream.consumerOptions },
 }
 
 for (const [page, options] of Object.entries(optionsOf)) {

@@ -31,3 +31,10 @@ t.test('a path that means more than a file to ZeroMQ is refused, and no file of 
     t.notOk(existsSync(url.slice('ipc://'.length)), url)
   }
 })
+
+t.test('what only a consumer can use is no option of a producer', async (t) => {
+  const producer = createProducer('tcp://127.0.0.1:0?dataFrame=2')
+  await t.rejects(producer, { code: 'BAD_OPTION', message: /dataFrame is not an option of producers over tcp/ })
+  const consumer = await createConsumer('tcp://127.0.0.1:0?dataFrame=2', { role: 'listen' })
+  await consumer.close()
+})

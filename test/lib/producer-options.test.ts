@@ -156,3 +156,20 @@ t.test('gives every transport its own options and its own defaults', async (t) =
   })
   t.match(open(undefined, 'udp://*:1?ttl=2', 'udp://*:2?ttl=2'), [{}, { own: { ttl: 2 } }])
 })
+
+t.test('takes numbers, or does without, as far as every transport can', async (t) => {
+  const numbers = (kind: Transport['traits']['numbers']): Transport => {
+    const one = transport()
+    return { ...one, traits: { ...one.traits, numbers: kind } }
+  }
+  const open = (sequence: boolean, ...kinds: Transport['traits']['numbers'][]) =>
+    checkProducerOptions({ sequence }, at('tcp://*:1'), kinds.map(numbers))
+  for (const kind of ['counted', 'native'] as const) {
+    t.doesNotThrow(() => open(true, kind))
+    t.throws(() => open(false, kind), { ...badOption, message: /sequence cannot be false for .* always have numbers/ })
+  }
+  for (const sequence of [true, false]) t.doesNotThrow(() => open(sequence, 'stamp'))
+  t.doesNotThrow(() => open(false, 'none'))
+  t.throws(() => open(true, 'none'), { ...badOption, message: /sequence cannot be true for .* have no numbers/ })
+  for (const sequence of [true, false]) t.throws(() => open(sequence, 'counted', 'none'), badOption)
+})

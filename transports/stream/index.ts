@@ -3,7 +3,7 @@ import { badOption } from '../../lib/options.js'
 import type { Transport } from '../../lib/transport.js'
 import { Dialler } from './dialler.js'
 import { Guests, Listener } from './listener.js'
-import { tcpOptions } from './options.js'
+import { tcpConsumerOptions, tcpOptions } from './options.js'
 import { consumerSide, type Port, producerSide, type Side } from './side.js'
 
 /** ZMTP 3.1 over TCP and UNIX sockets: fanwire peers, and everybody who speaks ZeroMQ. */
@@ -20,6 +20,7 @@ export const stream: Transport = {
   },
   listens: 'producer',
   options: tcpOptions,
+  consumerOptions: tcpConsumerOptions,
 
   async produce(addresses, context) {
     const end = await openEnd(addresses, producerSide(context))

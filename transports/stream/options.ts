@@ -23,6 +23,10 @@ export interface TcpOptions {
    * `reconnectMinMs`, at most 3_600_000 milliseconds. @default 10_000
    */
   readonly reconnectMaxMs?: number
+}
+
+/** What a consumer takes beside them. */
+export interface TcpConsumerOptions extends TcpOptions {
   /** Which frame of a foreign message is its data, counted from 0, 0 to 255. @default 1 */
   readonly dataFrame?: number
 }
@@ -34,5 +38,8 @@ export const tcpOptions = {
   maxLinks: integer(1, 1_000_000, 1_024),
   reconnectMinMs: duration(1, HOUR_MS, 100),
   reconnectMaxMs: duration(1, HOUR_MS, 10_000),
-  dataFrame: integer(0, 255, 1),
 } satisfies Record<keyof TcpOptions, OptionRule<number>>
+
+export const tcpConsumerOptions = {
+  dataFrame: integer(0, 255, 1),
+} satisfies Record<Exclude<keyof TcpConsumerOptions, keyof TcpOptions>, OptionRule<number>>

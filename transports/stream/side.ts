@@ -1,13 +1,15 @@
 import { zmtpFraming } from '../../lib/framing/zmtp/framing.js'
+import type { OptionsOf } from '../../lib/options.js'
 import { ConsumerSession } from '../../lib/session/consumer-session.js'
 import { ProducerSession } from '../../lib/session/producer-session.js'
 import type { Ending, Session } from '../../lib/session/session.js'
 import type { Wire } from '../../lib/session/wire.js'
 import type { ConsumerContext, ConsumerPort, Context, ProducerContext, ProducerPort } from '../../lib/transport.js'
-import type { TcpOptions } from './options.js'
+import type { tcpConsumerOptions, tcpOptions } from './options.js'
 
 /** What the transport's option table makes of the options. */
-export type StreamOptions = Required<TcpOptions>
+export type StreamOptions = OptionsOf<typeof tcpOptions>
+type ConsumerStreamOptions = StreamOptions & OptionsOf<typeof tcpConsumerOptions>
 
 /** A link of either kind, as far as who listens or dials must know it. */
 export interface Port {
@@ -44,7 +46,7 @@ export function producerSide(context: ProducerContext): Side<ProducerPort> {
 }
 
 export function consumerSide(context: ConsumerContext): Side<ConsumerPort> {
-  const options = context.options as unknown as StreamOptions
+  const options = context.options as unknown as ConsumerStreamOptions
   return {
     context,
     options,

@@ -244,7 +244,7 @@ test('sends every message in a datagram of its own where the wire is raw', async
   t.same(datagrams, ['one', '', 'three', 'topic\0data', 'last'], 'neither heartbeats nor goodbyes')
 })
 
-test('insists on numbers only where the wire has some', async (t) => {
+test('insists on numbers only where the wire has some, and does without only where it has none', async (t) => {
   const tap = await openTap(t)
   await openProducer(t, tap.url, { sequence: true })
   await t.rejects(openProducer(t, tap.url.replace('udp:', 'raw+udp:'), { sequence: true }), {
@@ -252,6 +252,10 @@ test('insists on numbers only where the wire has some', async (t) => {
     message: '[BAD_OPTION] sequence cannot be true for raw+udp, whose messages have no numbers',
   })
   await openProducer(t, tap.url.replace('udp:', 'raw+udp:'), { sequence: false })
+  await t.rejects(openProducer(t, tap.url, { sequence: false }), {
+    code: 'BAD_OPTION',
+    message: '[BAD_OPTION] sequence cannot be false for udp, whose messages always have numbers',
+  })
 })
 
 test('leaves nothing open, and says nothing, when one of its lines cannot be opened', async (t) => {

@@ -3,7 +3,7 @@ import { parseAddress } from '../../../lib/address.js'
 import { FanwireError } from '../../../lib/errors.js'
 import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
 import { nodePlatform } from '../../../lib/node/platform.js'
-import { checkOptions } from '../../../lib/options.js'
+import { checkOptions, type OptionTable } from '../../../lib/options.js'
 import type { Platform } from '../../../lib/platform.js'
 import type {
   Carrier,
@@ -208,7 +208,7 @@ export async function produce(
   urls: string | readonly string[],
   setup: Setup = {},
 ): Promise<EndDouble<ProducerLinkDouble>> {
-  const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup)
+  const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup, stream.options)
   const producer: ProducerContext = {
     ...context,
     log: () => ({
@@ -233,7 +233,10 @@ export async function produce(
 }
 
 export async function consume(url: string, setup: Setup = {}): Promise<EndDouble<ConsumerLinkDouble>> {
-  const { context, links, faults, clock } = surroundings<ConsumerLinkDouble>(setup)
+  const { context, links, faults, clock } = surroundings<ConsumerLinkDouble>(setup, {
+    ...stream.options,
+    ...stream.consumerOptions,
+  })
   const consumer: ConsumerContext = {
     ...context,
     id: 'CONSUMER01',
@@ -250,7 +253,7 @@ function opened<L extends LinkDouble>(link: L, links: Events<L>, setup: Setup): 
   return link
 }
 
-function surroundings<L>(setup: Setup) {
+function surroundings<L>(setup: Setup, table: OptionTable) {
   const clock = new FakePlatform()
   const links = new Events<L>()
   const faults = new Events<Fault>()
@@ -263,7 +266,7 @@ function surroundings<L>(setup: Setup) {
   const context = {
     platform,
     role: setup.role ?? 'listen',
-    options: checkOptions(stream.options, setup.options, undefined, 'a test'),
+    options: checkOptions(table, setup.options, undefined, 'a test'),
     maxMessageBytes: setup.maxMessageBytes ?? 1 << 20,
     signal: setup.signal,
     fault: (fault: Fault) => faults.push(fault),
