@@ -34,45 +34,45 @@ export interface ConsumerOptions<T = Uint8Array> {
    * Prefixes of the topics to receive, as text or bytes, at most 10,000 of at most 1,024 bytes. `['']` is everything,
    * `[]` nothing until `subscribe()`; `'trades.A'` also matches `trades.AAPL`. In a URL: one. @default ['']
    */
-  readonly topics?: readonly (string | Uint8Array)[]
+  readonly topics?: readonly (string | Uint8Array)[] | undefined
   /** What happens when the application is slower than what arrives. @default 'backpressure' */
-  readonly overflow?: ConsumerOverflow
+  readonly overflow?: ConsumerOverflow | undefined
   /** Where to begin: at a producer's present or its past, or where an earlier consumer stopped. @default 'now' */
-  readonly from?: StartFrom
+  readonly from?: StartFrom | undefined
   /** The overflow policy that producers are asked to use for this consumer; they may decide otherwise. @default none */
-  readonly want?: OverflowChoice
+  readonly want?: OverflowChoice | undefined
   /**
    * What a producer is told to be safe: what the inbox has `'taken'`, or what the application has acknowledged with
    * `message.ack()`.
    * @default 'taken'
    */
-  readonly acknowledge?: 'taken' | 'manual'
+  readonly acknowledge?: 'taken' | 'manual' | undefined
   /** After a loss: go on, having counted and announced it, or end the loop with `LOST`. @default 'skip' */
-  readonly onLoss?: 'skip' | 'fail'
+  readonly onLoss?: 'skip' | 'fail' | undefined
   /** Links that carry the same stream give each message once, or each for itself. @default 'arbitrate' */
-  readonly lines?: 'arbitrate' | 'separate'
+  readonly lines?: 'arbitrate' | 'separate' | undefined
   /** Milliseconds to wait for a number that another line may still bring, 0 to 600_000. @default 3_000 */
-  readonly holdMs?: number
+  readonly holdMs?: number | undefined
   /** The largest message to accept, in bytes of topic and data, 1 to 2_147_483_648. @default 16_777_216 */
-  readonly maxMessageBytes?: number
+  readonly maxMessageBytes?: number | undefined
   /** By which producers know this consumer again, 10 characters of `0-9A-Z`. @default random */
-  readonly id?: string
+  readonly id?: string | undefined
   /** Who waits and who calls. @default each transport's page says it */
-  readonly role?: 'listen' | 'dial'
+  readonly role?: 'listen' | 'dial' | undefined
   /** How data becomes values. @default bytes as they are */
-  readonly codec?: Codec<T>
+  readonly codec?: Codec<T> | undefined
   /** Gives up the opening. Once the consumer is open it means nothing. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Transports beside those that come with fanwire; where both know a scheme, these are used. */
-  readonly transport?: Transport | readonly Transport[]
+  readonly transport?: Transport | readonly Transport[] | undefined
 }
 
 /** A consumer's answers to overflow. Its backpressure ends when the application reads on, so it has no deadline. */
 export type ConsumerOverflow =
   | OverflowText
   | DropOverflow
-  | (BufferOverflow & { readonly then?: 'disconnect' | 'drop' })
-  | { readonly policy: 'backpressure'; readonly limit?: Limit }
+  | (BufferOverflow & { readonly then?: 'disconnect' | 'drop' | undefined })
+  | { readonly policy: 'backpressure'; readonly limit?: Limit | undefined }
 
 /** The rules of every consumer. A transport that lists one of these names replaces its rule. */
 export const consumerOptions = {

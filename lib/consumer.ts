@@ -125,15 +125,15 @@ export interface ConsumerSettings {
 
 export interface LoopOptions {
   /** Ends the loop. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface SourcesOptions {
   /** Waits, too, until this topic is subscribed to. */
-  readonly topic?: string
+  readonly topic?: string | undefined
   /** How many sources to wait for. @default 1 */
-  readonly count?: number
-  readonly signal?: AbortSignal
+  readonly count?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Receives messages from all that send them. Made by `createConsumer`. */

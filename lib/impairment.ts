@@ -19,23 +19,25 @@ import { readDuration, readNumber } from './units.js'
  */
 export interface ImpairmentOptions {
   /** Which of 2^32 fates; lines that must fail independently need different seeds. @default 1 */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** The share of datagrams that never arrive, 0 to 1. @default 0 */
-  readonly loss?: number
+  readonly loss?: number | undefined
   /** Every so-manieth datagram is lost, 2 to 1_000_000_000: an exact loss, where {@link loss} is a random one. @default none */
-  readonly lossEvery?: number
+  readonly lossEvery?: number | undefined
   /** The share of datagrams that arrive twice, 0 to 1. @default 0 */
-  readonly duplicate?: number
+  readonly duplicate?: number | undefined
   /** The share of datagrams (and of second copies) that later ones overtake, 0 to 1. @default 0 */
-  readonly reorder?: number
+  readonly reorder?: number | undefined
   /** By how many later datagrams one is overtaken at most, 1 to 1_000. @default 3 */
-  readonly reorderDepth?: number
+  readonly reorderDepth?: number | undefined
   /** When nobody comes to overtake, a datagram goes on after this many milliseconds, 0 to 60_000. @default 20 */
-  readonly reorderMs?: number
+  readonly reorderMs?: number | undefined
   /** How long each datagram takes, from 0 to 60_000 milliseconds. Delay alone keeps their order. @default 0 */
-  readonly delayMs?: number | { readonly min: number; readonly max: number }
+  readonly delayMs?: number | { readonly min: number; readonly max: number } | undefined
   /** Nothing arrives from `fromMs` until `toMs` after the opening, and again every `everyMs` where that is given. */
-  readonly silence?: { readonly fromMs?: number; readonly toMs: number; readonly everyMs?: number }
+  readonly silence?:
+    | { readonly fromMs?: number | undefined; readonly toMs: number; readonly everyMs?: number | undefined }
+    | undefined
 }
 
 /** One copy of a datagram on its way. */
@@ -51,7 +53,9 @@ export type Fate = readonly Passage[]
 /** Checked options, or a function of one's own that decides over the `index`-th datagram, counted from 0. */
 export type Impairment = CheckedImpairment | ((index: number) => Fate)
 
-export interface CheckedImpairment extends Required<Omit<ImpairmentOptions, 'lossEvery' | 'delayMs' | 'silence'>> {
+type Chance = 'seed' | 'loss' | 'duplicate' | 'reorder' | 'reorderDepth' | 'reorderMs'
+
+export interface CheckedImpairment extends Readonly<Record<Chance, number>> {
   readonly lossEvery: number | undefined
   readonly delayMs: { readonly min: number; readonly max: number }
   readonly silence: { readonly fromMs: number; readonly toMs: number; readonly everyMs: number | undefined } | undefined

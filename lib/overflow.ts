@@ -32,9 +32,9 @@ export type OverflowText =
 /** How much may wait; whichever of the two is reached first counts. */
 export interface Limit {
   /** Messages, 1 to 1_000_000. @default 10_000, or 1_000_000 when only `bytes` is given */
-  readonly messages?: number
+  readonly messages?: number | undefined
   /** Bytes, from 1 to the bound of the memory. @default 16_777_216, or the bound where that is smaller */
-  readonly bytes?: number
+  readonly bytes?: number | undefined
 }
 
 /** Some messages are left out, counted and announced. */
@@ -44,34 +44,34 @@ export interface DropOverflow {
    * Which ones are kept. `newest`: the newest `limit`. `oldest`: what waits; newcomers are dropped until half of it has
    * left. `latest-per-topic`: of every topic its newest value, however many topics there are. @default 'newest'
    */
-  readonly keep?: 'newest' | 'oldest' | 'latest-per-topic'
-  readonly limit?: Limit
+  readonly keep?: 'newest' | 'oldest' | 'latest-per-topic' | undefined
+  readonly limit?: Limit | undefined
 }
 
 /** Everything is kept up to the limit. */
 export interface BufferOverflow {
   readonly policy: 'buffer'
-  readonly limit?: Limit
+  readonly limit?: Limit | undefined
   /** A directory for what exceeds the limit. This version keeps the backlog in memory only and refuses it. */
-  readonly spill?: string
+  readonly spill?: string | undefined
   /**
    * At the limit: cut the link off, drop as `keep: 'newest'` does, or refuse the send for all (producers only).
    * @default 'disconnect'
    */
-  readonly then?: 'disconnect' | 'drop' | 'refuse'
+  readonly then?: 'disconnect' | 'drop' | 'refuse' | undefined
 }
 
 /** The sender waits while this link is at its limit. */
 export interface BackpressureOverflow {
   readonly policy: 'backpressure'
-  readonly limit?: Limit
+  readonly limit?: Limit | undefined
   /**
    * Milliseconds, 1 to 86_400_000, before `then` happens: without any progress of the link, or since the send for
    * `reject`. Producers only. @default 5_000
    */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Cut the link off, go on with it as `drop`, or reject the send for all. Producers only. @default 'disconnect' */
-  readonly then?: 'disconnect' | 'drop' | 'reject'
+  readonly then?: 'disconnect' | 'drop' | 'reject' | undefined
 }
 
 /** A checked and complete answer. A consumer's backpressure has no deadline: its `timeoutMs` is `Infinity`. */
@@ -90,7 +90,10 @@ export type Policy =
       readonly then: 'disconnect' | 'drop' | 'reject'
     }
 
-export type CompleteLimit = Readonly<Required<Limit>>
+export interface CompleteLimit {
+  readonly messages: number
+  readonly bytes: number
+}
 
 export const DEFAULT_LIMIT: CompleteLimit = Object.freeze({ messages: 10_000, bytes: 16 * 1024 * 1024 })
 
@@ -161,6 +164,16 @@ export function checkOverflow(value: unknown, side: Side, memoryBytes: number, n
       const then = oneOf(['disconnect', 'drop', 'reject'], 'disconnect')
       return group({ policy, limit, timeoutMs: duration(1, LONGEST_MS, 5_000), then }).check(form, name)
     }
+  }
+}
+
+/** What a peer asks for, where it is a producer's answer to overflow in its compact form; peers may say anything. */
+export function readWish(want: string | undefined): OverflowText | undefined {
+  try {
+    if (want !== undefined) checkOverflow(want, 'producer', Number.POSITIVE_INFINITY)
+    return want as OverflowText | undefined
+  } catch {
+    return undefined
   }
 }
 

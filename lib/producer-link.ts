@@ -5,7 +5,7 @@ import type { Fanout } from './fanout.js'
 import type { DropReason, ProducerLinkLedger } from './ledger.js'
 import type { LinkState } from './link.js'
 import { Outstanding } from './outstanding.js'
-import type { CompleteLimit, Policy } from './overflow.js'
+import { type CompleteLimit, type OverflowText, type Policy, readWish } from './overflow.js'
 import type { Room } from './reader.js'
 import type { Slab } from './slab.js'
 import type { Carrier, Peer, ProducerPort, StartFrom, StreamStart } from './transport.js'
@@ -79,8 +79,8 @@ export class ProducerLink implements ProducerPort {
     return false
   }
 
-  get want(): string | undefined {
-    return this.peer?.want
+  get want(): OverflowText | undefined {
+    return readWish(this.peer?.want)
   }
 
   get busy(): boolean {

@@ -32,48 +32,48 @@ export interface ProducerOptions<T = string | Uint8Array> {
    * dropped from is heard; all others get the default.
    * @default `backpressure` where links are ordered and reliable, else `drop`; each transport's page says it
    */
-  readonly overflow?: Overflow<Link>
+  readonly overflow?: Overflow<Link> | undefined
   /**
    * How much of the past stays for those who come later: bounds, of which the tightest holds, or the newest message of
    * every topic. In short `'10000'` messages, `'16MiB'`, `'1h'`, or several with commas between; `'0'` is nothing.
    * @default nothing
    */
-  readonly retain?: RetainedPast | 'latest-per-topic' | RetainText
+  readonly retain?: RetainedPast | 'latest-per-topic' | RetainText | undefined
   /** `bytes` bounds all that the producer keeps, 1 MiB to 1 TiB. @default { bytes: 67_108_864 } */
-  readonly memory?: { readonly bytes?: number }
+  readonly memory?: { readonly bytes?: number | undefined } | undefined
   /** The largest message, in bytes of topic and data, 1 to 2_147_483_648. @default 16_777_216 */
-  readonly maxMessageBytes?: number
+  readonly maxMessageBytes?: number | undefined
   /**
    * Milliseconds for which a link may make no progress although more is to leave for it, 1 to 86_400_000; then it is cut.
    * Progress is a byte that the system takes, or, once `unacknowledgedBytes` are open, a message that the peer
    * acknowledges. A consumer that acknowledges by hand, or stops reading, for longer than this needs more.
    * @default 30_000
    */
-  readonly stallMs?: number
+  readonly stallMs?: number | undefined
   /**
    * Bytes that may be on their way to a link that acknowledges, 1 KiB to 1 GiB: the system would swallow megabytes that
    * no policy can reach.
    * @default 4_194_304, or 262_144 under `latest-per-topic`
    */
-  readonly unacknowledgedBytes?: number
+  readonly unacknowledgedBytes?: number | undefined
   /** The stream's name, 10 characters of `0-9A-Z`. Give it so that consumers know the producer after a restart. @default random */
-  readonly stream?: string
+  readonly stream?: string | undefined
   /**
    * `true` insists on numbers between fanwire peers, `false` does without. What the transport cannot do is `BAD_OPTION`:
    * numbers where it has none, or none where they are part of it, as over `tcp`, `ipc`, `inproc`, `udp` and `multicast`.
    * Foreign peers see numbers only where their protocol has some. @default numbers wherever they cost nothing
    */
-  readonly sequence?: boolean
+  readonly sequence?: boolean | undefined
   /** Who waits and who calls. @default each transport's page says it */
-  readonly role?: 'listen' | 'dial'
+  readonly role?: 'listen' | 'dial' | undefined
   /** Everyone who wants a message gets it. @default 'publish' */
-  readonly pattern?: 'publish'
+  readonly pattern?: 'publish' | undefined
   /** How values become data. @default strings and bytes as they are */
-  readonly codec?: Codec<T>
+  readonly codec?: Codec<T> | undefined
   /** Gives up the opening. Once the producer is open it means nothing. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Transports beside those that come with fanwire; where both know a scheme, these are used. */
-  readonly transport?: Transport | readonly Transport[]
+  readonly transport?: Transport | readonly Transport[] | undefined
 }
 
 /** `'10000'`, `'16MiB'`, `'1h'`, or several of them: `'10000,16MiB'`. */

@@ -10,7 +10,7 @@ import type { DropReason, ProducerLedger, ProducerLinkLedger } from './ledger.js
 import type { LinkDescription, LinkState } from './link.js'
 import { Memory } from './memory.js'
 import { badOption } from './options.js'
-import type { Policy } from './overflow.js'
+import type { OverflowText, Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 import type { ProducerLink } from './producer-link.js'
 import { Store } from './store.js'
@@ -27,8 +27,8 @@ export interface Link {
   readonly state: LinkState
   /** Who is there; undefined until the handshake is done. */
   readonly peer: { readonly kind: 'fanwire' | 'foreign'; readonly id?: string; readonly user?: string } | undefined
-  /** The overflow policy that the consumer asked for, in the compact form. */
-  readonly want: string | undefined
+  /** The overflow policy that the consumer asked for, in the compact form; undefined where it is none. */
+  readonly want: OverflowText | undefined
   readonly policy: Policy
   /** What became of every message of the present connection, or of the last one once the link is closed. */
   ledger(): ProducerLinkLedger
@@ -85,20 +85,20 @@ export interface ProducerSettings extends Omit<FanoutSettings, 'run'> {
 
 export interface SendOptions {
   /** Ends the wait of this call; the message was then sent to nobody. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface CloseOptions {
   /** Milliseconds to hand out what waits, before it is given up: 0 to `Infinity`, which is 25 days. @default 5_000 */
-  readonly drainMs?: number
+  readonly drainMs?: number | undefined
 }
 
 export interface LinkedOptions {
   /** Counts only links that have subscribed to this topic, or to a prefix of it. */
-  readonly topic?: string
+  readonly topic?: string | undefined
   /** How many links to wait for. @default 1 */
-  readonly count?: number
-  readonly signal?: AbortSignal
+  readonly count?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 const SENT = Promise.resolve()
@@ -283,7 +283,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    *
    * @throws {FanwireError} `STALLED`, `CLOSED`, or the signal's reason
    */
-  flush({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  flush({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     return this.#drain(signal, this.settings.stallMs)
   }
 

@@ -32,13 +32,13 @@ export interface Subject {
   /** An address to listen on that nobody uses: port 0, a name or a path that was never used. */
   readonly freshUrl: () => string
   /** Options of the transport's own, for all ends: short pauses before it dials again make the suite quick. */
-  readonly options?: Readonly<Record<string, unknown>>
+  readonly options?: Readonly<Record<string, unknown>> | undefined
   /** Who can listen. @default both */
-  readonly listeners?: readonly EndKind[]
+  readonly listeners?: readonly EndKind[] | undefined
   /** Several may listen on one address, as on a multicast group. @default false */
-  readonly shared?: boolean
+  readonly shared?: boolean | undefined
   /** The tests whose course is left to chance run once for each of these numbers. @default [1, 2, 3, 4, 5] */
-  readonly seeds?: readonly number[]
+  readonly seeds?: readonly number[] | undefined
 }
 
 /** What a test needs of a transport: it is skipped where one of these traits has another value. */

@@ -37,8 +37,8 @@ export function impair<T>(impairment: AnyImpairment, pass: (datagram: T) => void
 
 /** What befalls datagrams under a socket: those that it sends, those that it receives, or both. */
 export interface SocketImpairment {
-  readonly send?: AnyImpairment
-  readonly receive?: AnyImpairment
+  readonly send?: AnyImpairment | undefined
+  readonly receive?: AnyImpairment | undefined
 }
 
 export interface ImpairedSocket {

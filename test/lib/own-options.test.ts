@@ -119,8 +119,8 @@ const tcp = {
   maxLinks: true,
   reconnectMinMs: true,
   reconnectMaxMs: true,
-  dataFrame: true,
 } as const
+const tcpHeard = { ...tcp, dataFrame: true } as const
 const datagrams = { body: true, heartbeatMs: true, interface: true, impair: true } as const
 const sent = { ...datagrams, ttl: true, loopback: true, sendBufferBytes: true, rateLimit: true } as const
 const rawSent = { ...sent, maxDatagramBytes: true } as const
@@ -141,8 +141,8 @@ const producers: Names<OwnProducerOptions> = {
 
 const consumers: Names<OwnConsumerOptions> = {
   inproc: {},
-  tcp,
-  ipc: tcp,
+  tcp: tcpHeard,
+  ipc: tcpHeard,
   udp: udpHeard,
   multicast: udpHeard,
   'raw+udp': rawHeard,

@@ -127,10 +127,13 @@ t.test('settles the policy of each link', async (t) => {
     t.equal(free.overflowOf(wishing(want)), free.overflow, `passes over '${want}'`)
   }
 
-  const chosen = check({ overflow: ({ want }: Link) => (want === 'x' ? 'block' : 'drop:oldest') })
+  const chosen = check({ overflow: ({ remote }: Link) => (remote === 'x' ? 'block' : 'drop:oldest') })
   t.match(chosen.overflow, { policy: 'backpressure' })
   t.match(chosen.overflowOf(wishing()), { policy: 'drop', keep: 'oldest' })
-  t.throws(() => chosen.overflowOf(wishing('x')), { ...badOption, message: /what overflow\(\) returns must be/ })
+  t.throws(() => chosen.overflowOf({ remote: 'x' } as Link), {
+    ...badOption,
+    message: /what overflow\(\) returns must be/,
+  })
 })
 
 t.test('lets less be on its way to links that conflate', async (t) => {

@@ -8,27 +8,27 @@ export interface TcpOptions {
    * A peer is asked for a sign of life this often, in milliseconds, and given up after three times without one, 0 to
    * 3_600_000; 0 for never. @default 10_000
    */
-  readonly heartbeatMs?: number
+  readonly heartbeatMs?: number | undefined
   /** A peer that has not finished its handshake after so many milliseconds is cut, 1 to 3_600_000. @default 10_000 */
-  readonly handshakeMs?: number
+  readonly handshakeMs?: number | undefined
   /** Connections that an end which listens has at a time, half-open ones included, 1 to 1_000_000. @default 1_024 */
-  readonly maxLinks?: number
+  readonly maxLinks?: number | undefined
   /**
    * How long a dialler waits after its first failure, in milliseconds, 1 to 3_600_000; twice as long after every further
    * one. @default 100
    */
-  readonly reconnectMinMs?: number
+  readonly reconnectMinMs?: number | undefined
   /**
    * The longest that a dialler waits, and how long it does after a peer that broke the protocol: at least
    * `reconnectMinMs`, at most 3_600_000 milliseconds. @default 10_000
    */
-  readonly reconnectMaxMs?: number
+  readonly reconnectMaxMs?: number | undefined
 }
 
 /** What a consumer takes beside them. */
 export interface TcpConsumerOptions extends TcpOptions {
   /** Which frame of a foreign message is its data, counted from 0, 0 to 255. @default 1 */
-  readonly dataFrame?: number
+  readonly dataFrame?: number | undefined
 }
 
 /** The rules of these options. */
