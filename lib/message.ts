@@ -9,7 +9,11 @@ export interface Message<T = Uint8Array> {
   readonly topic: string
   /** The topic as it stands on the wire, which need not be UTF-8 if the peer is foreign. */
   readonly topicBytes: Uint8Array
-  /** The bytes of the message, as a view: it keeps the memory alive that it arrived in, 64 KiB for instance. */
+  /**
+   * The bytes of the message, as a view: it keeps the memory alive that it arrived in, 64 KiB for instance. Rely on what
+   * every `Uint8Array` has, since this runs in browsers as well; {@link text} reads it. For the methods of Node's `Buffer`
+   * make one of the same memory: `Buffer.from(data.buffer, data.byteOffset, data.byteLength)`.
+   */
   readonly data: Uint8Array
   /** The data as the codec made it; without a codec the data itself. */
   readonly value: T
