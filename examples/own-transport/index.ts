@@ -1,19 +1,10 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { type Address, type Context, FanwireError, type OptionRule, type Timer, type Transport } from 'fanwire'
+import { type Address, type Context, FanwireError, type Timer, type Transport } from 'fanwire'
+import { duration } from 'fanwire/options'
 import { consumeFrom } from './consumer.js'
 import { Line } from './line.js'
 import { produceOn } from './producer.js'
 import { framing } from './records.js'
-
-const reconnectMs: OptionRule<number> = {
-  fallback: 250,
-  check(value, name) {
-    if (typeof value === 'number' && value >= 1 && value <= 60_000) return value
-    throw new FanwireError('BAD_OPTION', `${name} must be a number from 1 to 60000 (milliseconds), got ${value}`)
-  },
-  // Lets it stand in a URL, too: own://127.0.0.1:5555?reconnectMs=50
-  read: (text) => Number(text),
-}
 
 /** Records over TCP. */
 export const own: Transport = {
@@ -29,7 +20,10 @@ export const own: Transport = {
     maxMessageBytes: 2 ** 31,
   },
   listens: 'producer',
-  options: { reconnectMs },
+  options: {
+    /** How long a dialler waits before it tries again. In a URL: own://127.0.0.1:5555?reconnectMs=1s */
+    reconnectMs: duration(1, 60_000, 250),
+  },
 
   async produce(addresses, context) {
     const log = context.log(framing)

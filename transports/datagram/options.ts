@@ -54,7 +54,7 @@ export interface RawConsumerOptions extends DatagramOptions {
    */
   readonly receiveBufferBytes?: number | undefined
   /** Names the topic of a message whose data is all there is. @default every topic is empty */
-  readonly topicOf?: (data: Uint8Array) => string | undefined
+  readonly topicOf?: ((data: Uint8Array) => string) | undefined
   /** Senders that are heard at a time, 1 to 1_000_000. @default 1_024 */
   readonly maxLinks?: number | undefined
 }
