@@ -124,7 +124,7 @@ export class ConsumerLink implements ConsumerPort {
 
   finished(next: number): void {
     this.numbered(next, 'line')
-    this.line?.finish(next)
+    if (this.#intake !== undefined) this.line?.finish(next)
   }
 
   message(

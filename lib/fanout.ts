@@ -558,7 +558,7 @@ export class Fanout implements LogPort {
   }
 
   close(): void {
-    for (const link of [...this.links]) link.close()
+    for (const link of [...this.links]) link.finish()
     // The last word to a link may have been a write, and a write is watched.
     this.#patience.close()
   }

@@ -263,6 +263,13 @@ export class ProducerLink implements ProducerPort {
 
   // What the core does with it.
 
+  /** Closes the link of a producer that is closed: who has been given everything is told where the stream ends. */
+  finish(): void {
+    const next = this.cursor?.waiting === 0 ? this.checkpoint() : undefined
+    if (next === this.fanout.log.next) this.carrier?.finish?.(next)
+    this.close()
+  }
+
   /** Cuts the connection, and for good: a dialled link is not dialled again. */
   close(reason?: Error): void {
     const { carrier } = this

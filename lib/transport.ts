@@ -19,7 +19,7 @@ export interface Traits {
   readonly filtersAtProducer: boolean
   /** Where sequence numbers come from between fanwire peers. */
   readonly numbers: 'counted' | 'native' | 'stamp' | 'none'
-  /** The loss of the very last messages is seen. */
+  /** The loss of the very last messages is seen, and a producer that is closed says where its stream ends. */
   readonly tailLoss: boolean
   /** The largest message the wire can carry, in bytes of topic and data. */
   readonly maxMessageBytes: number
@@ -188,6 +188,11 @@ export interface Carrier {
    */
   write(run: Uint8Array, first: number, count: number): 'taken' | 'busy'
   /**
+   * The producer is being closed, its stream ends before `next`, and this link has been given all below: the last word
+   * before {@link close}. Absent where the wire has none for it.
+   */
+  finish?(next: number): void
+  /**
    * Cuts the connection, of which the core wants to hear no more: with a reason at once, without one after what was
    * written. A dialler dials again unless the link has {@link ProducerPort.ended}.
    */
@@ -266,7 +271,7 @@ export interface ConsumerPort {
   numbered(next: number, origin: 'line' | 'answer'): void
   /** The messages of one answer, from number `from` up to but not including `to`, are all here. */
   answered(from: number, to: number): void
-  /** The producer says that the stream ends before `next`. */
+  /** The producer says that the stream ends before `next`. Where numbers are counted, {@link checkpoint} goes first. */
   finished(next: number): void
   /**
    * A message: topic and data are ranges of `chunk`, which must never change again. `frames` has all frames of a foreign

@@ -73,6 +73,38 @@ export function testClosing(scenario: Scenario): void {
     assert.deepEqual(sequencesOf(reader.taken), range(1, 101))
   })
 
+  const told = { ...counted(), tailLoss: true } as const
+
+  scenario('tells consumers where the stream ends when the producer is closed', told, async (stage) => {
+    const { assert } = stage
+    const cast = await stage.cast({ consumers: 2, consume: (i) => ({ topics: i === 0 ? [''] : ['a'] }) })
+    const { producer, consumers } = cast
+    const ends = consumers.map((consumer) => heard(consumer, 'end'))
+    for (const topic of ['a', 'b', 'a', 'b', 'b']) await producer.send(topic, '')
+    const readers = consumers.map((each) => stage.reader(each))
+    await Promise.all(readers.map((reader, i) => reader.count(i === 0 ? 5 : 2)))
+    const { stream, next } = await producer.close()
+    assert.deepEqual((await Promise.all(ends)).flat(), Array(2).fill({ stream, next }))
+    for (const [i, consumer] of consumers.entries()) {
+      const [ledger] = consumer.stats().streams
+      assert.deepEqual([ledger?.next, ledger?.received, ledger?.tail], [next, i === 0 ? 5 : 2, undefined])
+    }
+  })
+
+  scenario('leaves open where the stream ends when a link is closed alone', told, async (stage) => {
+    const { assert } = stage
+    const { producer, consumer } = await stage.cast()
+    const reader = stage.reader(consumer)
+    await producer.send('a', '')
+    await reader.count(1)
+    const gone = unlinked(consumer)
+    const links = consumer.links.length
+    for (const link of producer.links) link.close()
+    await gone
+    assert.ok(links > 0)
+    assert.equal(consumer.stats().streams[0]?.tail, 'unknown')
+  })
+
   scenario('closes without a word to who is full, when its time is up', held, async (stage) => {
     const { assert } = stage
     for (const drainMs of [0, 20]) {

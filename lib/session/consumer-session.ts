@@ -1,7 +1,14 @@
 import type { SkipReason } from '../framing/framing.js'
 import { badPeer, EMPTY } from '../framing/zmtp/bytes.js'
 import { readCheckpoint } from '../framing/zmtp/heartbeat.js'
-import { type Introduction, readStream, writeAck, writeIntroduction, writeStart } from '../framing/zmtp/peers.js'
+import {
+  type Introduction,
+  readEnd,
+  readStream,
+  writeAck,
+  writeIntroduction,
+  writeStart,
+} from '../framing/zmtp/peers.js'
 import { writeSubscription } from '../framing/zmtp/subscription.js'
 import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../transport.js'
 import { Session, type SessionSetup } from './session.js'
@@ -96,11 +103,9 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
   }
 
   protected override said(name: string, data: Uint8Array): void {
-    if (!this.fanwire || name !== 'STREAM') return
-    if (this.flowing) throw badPeer('peer sent a second STREAM')
-    this.#port?.started(readStream(data))
-    this.flowing = true
-    this.settled()
+    if (!this.fanwire) return
+    if (name === 'STREAM') this.#start(data)
+    else if (name === 'END') this.#finish(data)
   }
 
   protected override pinged(context: Uint8Array): void {
@@ -126,6 +131,20 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
 
   protected override disconnected(reason: Error | undefined): void {
     this.#port?.disconnected(reason)
+  }
+
+  #start(data: Uint8Array): void {
+    if (this.flowing) throw badPeer('peer sent a second STREAM')
+    this.#port?.started(readStream(data))
+    this.flowing = true
+    this.settled()
+  }
+
+  #finish(data: Uint8Array): void {
+    if (!this.flowing) throw badPeer('peer sent END before its STREAM')
+    const next = readEnd(data)
+    this.#port?.checkpoint(next)
+    this.#port?.finished(next)
   }
 }
 

@@ -63,6 +63,16 @@ export class DirectSession implements Carrier, ConsumerCarrier, TrafficHandler {
     return this.#reads(() => this.#decoder.push(run)) ? 'taken' : 'busy'
   }
 
+  finish(next: number): void {
+    if (!this.#open) return
+    const { port } = this.consumer
+    this.#reads(() => {
+      port.checkpoint(next)
+      port.finished(next)
+      return true
+    })
+  }
+
   // The consumer's carrier.
 
   resume(): void {

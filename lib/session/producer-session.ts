@@ -1,7 +1,14 @@
 import type { SkipReason } from '../framing/framing.js'
 import { badPeer } from '../framing/zmtp/bytes.js'
 import { writeCheckpoint } from '../framing/zmtp/heartbeat.js'
-import { type Introduction, readAck, readStart, writeIntroduction, writeStream } from '../framing/zmtp/peers.js'
+import {
+  type Introduction,
+  readAck,
+  readStart,
+  writeEnd,
+  writeIntroduction,
+  writeStream,
+} from '../framing/zmtp/peers.js'
 import { readSubscription } from '../framing/zmtp/subscription.js'
 import type { Timer } from '../platform.js'
 import type { Carrier, ProducerContext, ProducerPort } from '../transport.js'
@@ -43,6 +50,10 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
       if (this.#watch === undefined) this.#watchProgress()
     }
     return answer
+  }
+
+  finish(next: number): void {
+    if (this.fanwire && this.isOpen) this.wire.write(writeEnd(next))
   }
 
   override drained(): void {

@@ -5,7 +5,7 @@ import { ascii, badPeer, readAscii, readU64 } from './bytes.js'
 import { command } from './frame.js'
 
 /**
- * What fanwire peers say to each other beside ZMTP: a property of READY and four commands, all of which other peers
+ * What fanwire peers say to each other beside ZMTP: a property of READY and five commands, all of which other peers
  * ignore. `docs/fanwire-peers.md` tells when each may be said, with vectors.
  */
 
@@ -157,6 +157,23 @@ export function writeAck(messages: number): Uint8Array {
 /** @throws {FanwireError} `BAD_PEER` */
 export function readAck(data: Uint8Array): number {
   needSize('ACK', data, 8)
+  return readU64(data, 0)
+}
+
+/**
+ * The producer's last word: its stream ends before `next`.
+ *
+ *     "END", next u64
+ */
+export function writeEnd(next: number): Uint8Array {
+  const data = new Uint8Array(8)
+  writeU64(data, 0, next)
+  return command('END', data)
+}
+
+/** @throws {FanwireError} `BAD_PEER` */
+export function readEnd(data: Uint8Array): number {
+  needSize('END', data, 8)
   return readU64(data, 0)
 }
 

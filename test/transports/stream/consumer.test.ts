@@ -223,11 +223,22 @@ test('begins with a fanwire producer: SUBSCRIBE, START, STREAM, messages', async
   t.equal(await peer.frame(), flat('04 0c 03 41434b 0000000000000001'))
 })
 
-test('never says ACK or START to a foreign peer, and takes no SKIP, STREAM or number from it', async (t) => {
+test('passes on where the stream of a fanwire producer ends, once the numbers are compared', async (t) => {
+  const { peer, link: port } = await link(t, {}, 1, fanwireReady('PUB'))
+  peer.write(STREAM, '01 01 61 00 01 62', '04 0c 03 454e44 0000000000000065')
+  t.strictSame(await port.until('finished'), { type: 'finished', next: 101 })
+  t.strictSame(
+    port.events.all.map(({ type }) => type),
+    ['connected', 'started', 'message', 'checkpoint', 'finished'],
+  )
+})
+
+test('never says ACK or START to a foreign peer, and takes no SKIP, STREAM, END or number from it', async (t) => {
   const { peer, link: port } = await link(t)
   await peer.read(27 - 1 - 1)
   port.carrier?.acknowledge(1)
-  peer.write(STREAM, '04 0e 04 534b4950 01 0000000000000005', '04 0f 04 50494e47 012c 000000000000006a', '00 01 42')
+  peer.write(STREAM, '04 0e 04 534b4950 01 0000000000000005', '04 0f 04 50494e47 012c 000000000000006a')
+  peer.write('04 0c 03 454e44 0000000000000065', '00 01 42')
   await port.until('message')
   t.equal(await peer.frame(), flat('04 0d 04 504f4e47 000000000000006a'))
   t.strictSame(
@@ -243,6 +254,9 @@ test('cuts fanwire producers that break the rules', async (t) => {
     ['a second STREAM', STREAM + STREAM, /second STREAM/],
     ['a short STREAM', '04 08 06 53545245414d 30', /STREAM with 1 bytes of data, it has 42/],
     ['numbers that differ', `${STREAM}04 0f 04 50494e47 012c 000000000000029a`, /numbers differ/],
+    ['END before STREAM', '04 0c 03 454e44 0000000000000065', /END before its STREAM/],
+    ['an END elsewhere', `${STREAM}04 0c 03 454e44 000000000000029a`, /numbers differ/],
+    ['a short END', `${STREAM}04 05 03 454e44 00`, /END with 1 bytes of data, it has 8/],
     ['a number of 2^53', `${STREAM}04 0f 04 50494e47 012c 0020000000000000`, /not below 2\^53/],
   ]
   for (const [name, bytes, message] of cases) {

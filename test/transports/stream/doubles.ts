@@ -48,7 +48,7 @@ export type LinkEvent =
   | { readonly type: 'started'; readonly start: StreamStart }
   | { readonly type: 'message'; readonly topic: string; readonly data: string; readonly frames?: readonly string[] }
   | { readonly type: 'skipped'; readonly count: number; readonly reason: string }
-  | { readonly type: 'checkpoint'; readonly next: number }
+  | { readonly type: 'checkpoint' | 'finished'; readonly next: number }
   | { readonly type: 'acknowledged'; readonly messages: number }
   | { readonly type: 'taken' | 'progressed' }
   | { readonly type: 'disconnected' | 'end'; readonly reason: Error | undefined }
@@ -181,7 +181,7 @@ export class ConsumerLinkDouble extends LinkDouble implements ConsumerPort {
   }
 
   finished(next: number): void {
-    throw new Error(`the wire cannot say that the stream ends before ${next}`)
+    this.events.push({ type: 'finished', next })
   }
 }
 

@@ -122,6 +122,25 @@ test('lets a fanwire peer begin with START, and answers STREAM before all else',
   t.strictSame(await port.until('acknowledged'), { type: 'acknowledged', messages: 3 })
 })
 
+test('tells a fanwire peer where the stream ends, and a foreign one nothing', async (t) => {
+  const { peer, link: port } = await link(t, {}, 1, fanwireReady('SUB'))
+  await port.until('connected')
+  peer.write(START_NOW)
+  t.equal(await peer.frame(), flat(STREAM))
+  port.carrier?.finish?.(100)
+  port.carrier?.close()
+  t.equal(await peer.frame(), flat('04 0c 03 454e44 0000000000000064'))
+  await peer.ended
+  t.equal(peer.unread, '')
+
+  const foreign = await link(t)
+  await foreign.link.until('start')
+  foreign.link.carrier?.finish?.(100)
+  foreign.link.carrier?.close()
+  await foreign.peer.ended
+  t.equal(foreign.peer.unread, '')
+})
+
 test('cuts fanwire peers that break the rules', async (t) => {
   const cases: [string, string, RegExp][] = [
     ['a second START', START_NOW + START_NOW, /second START/],

@@ -7,11 +7,13 @@ import { readCheckpoint, readPing, writeCheckpoint, writePong } from '../../../.
 import {
   PROPERTY,
   readAck,
+  readEnd,
   readIntroduction,
   readStart,
   readStream,
   SKIP_SIZE,
   writeAck,
+  writeEnd,
   writeIntroduction,
   writeSkip,
   writeStart,
@@ -66,6 +68,7 @@ const VECTORS: Readonly<Record<string, Expectation>> = {
     value: { topic: '7472616465732e41', data: '6869' },
     read: (seen) => seen,
   },
+  END: { written: writeEnd(1000), value: 1000, read: (seen) => readEnd(data(seen)) },
   ACK: { written: writeAck(999), value: 999, read: (seen) => readAck(data(seen)) },
   PING: {
     written: writeCheckpoint(30_000, 1000),
@@ -119,7 +122,7 @@ for (const [name, bytes] of pageVectors()) {
   })
 
   test(`refuses the vector "${name}" when it is cut short or has a byte more`, async (t) => {
-    if (!/^(START|STREAM|ACK)/.test(name)) return
+    if (!/^(START|STREAM|ACK|END)/.test(name)) return
     const body = fromHex(read([bytes])[0]?.command?.[1] ?? '')
     for (const changed of [body.subarray(0, -1), Buffer.concat([body, Buffer.alloc(1)])]) {
       const again = { command: [name, toHex(changed)] as const }
