@@ -197,7 +197,7 @@ export class ConsumerLink implements ConsumerPort {
 
   /** Whether `source` is its present connection. */
   feeds(source: MessageSource): boolean {
-    return this.#intake === source
+    return this.#intake === source || this.#answers === source
   }
 
   /** What became of every message of the present connection, or of the last one. */

@@ -7,11 +7,11 @@ import { Emitter } from './emitter.js'
 import { FanwireError, withoutCode, wordsOf } from './errors.js'
 import type { GapChange } from './gaps.js'
 import type { InboxDropReason } from './inbox.js'
-import type { SourceLedger } from './intake.js'
+import type { Intake, SourceLedger } from './intake.js'
 import type { StreamLedger } from './ledger.js'
 import type { LinkState } from './link.js'
 import { Loop } from './loop.js'
-import type { Arrival, Message } from './message.js'
+import type { Arrival, Message, MessageSource } from './message.js'
 import { badOption } from './options.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
@@ -458,11 +458,18 @@ export class Consumer<T = Uint8Array>
     })
   }
 
+  diverged(source: Intake, number: number): void {
+    const link = [...this.#links].find((each) => each.feeds(source))
+    const message = `${link?.remote ?? 'a line'} brings the number ${number} with other bytes than another line; the first copy is kept`
+    this.platform.defer(() => {
+      this.fault({ code: 'DIVERGENCE', message, ...(link && { remote: link.remote }), ...streamOf(source) })
+    })
+  }
+
   undecodable({ topic, source }: Arrival<never>, cause: unknown): void {
     const message = `a message of ${topic} cannot be decoded: ${wordsOf(cause)}`
-    const stream = source.stream === undefined ? {} : { stream: source.stream }
     // A loop is in the middle of taking.
-    this.platform.defer(() => this.fault({ code: 'UNDECODABLE', message, ...stream, cause }))
+    this.platform.defer(() => this.fault({ code: 'UNDECODABLE', message, ...streamOf(source), cause }))
   }
 
   roomy(): void {
@@ -478,6 +485,10 @@ export class Consumer<T = Uint8Array>
       link.resume()
     }
   }
+}
+
+function streamOf({ stream }: MessageSource): { readonly stream?: string } {
+  return stream === undefined ? {} : { stream }
 }
 
 function exhausted(): FanwireError {

@@ -40,6 +40,8 @@ export type ErrorCode =
   | 'LOST'
   /** A stream went back to numbers that it had long passed. */
   | 'SEQUENCE_RESET'
+  /** Two lines of a stream say different things under one number; the first copy is kept. */
+  | 'DIVERGENCE'
   /** Data that the codec cannot decode. */
   | 'UNDECODABLE'
 

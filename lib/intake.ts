@@ -22,6 +22,8 @@ export interface IntakeHost {
   readonly subscriptions: Subscriptions
   /** Takes a message in its turn. False when there is no room for more. */
   deliver(arrival: Arrival<never>): boolean
+  /** For the first time, a connection has brought a number with other bytes than another line of the stream. */
+  diverged(intake: Intake, number: number): void
 }
 
 /** What became of what one connection brought; `received` is what the producer's link calls `handed`. */
@@ -45,6 +47,8 @@ export interface LineLedger {
   readonly duplicates: number
   /** Messages that it brought before every other line. */
   readonly wins: number
+  /** Numbers that it brought with other bytes than the line before it, whose copy was kept. */
+  readonly divergent: number
 }
 
 /** How a numbered connection begins. */
@@ -62,6 +66,7 @@ export interface Numbering {
 export class Intake implements MessageSource, Line {
   readonly platform: Platform
   readonly names: TopicNames
+  readonly native: boolean
   readonly request: Line['request']
   /** The number that comes next; `UNNUMBERED` from a peer that gives none. */
   position: number
@@ -70,6 +75,7 @@ export class Intake implements MessageSource, Line {
   /** What this line brought and what not, where it may lose some. */
   readonly #gaps: Gaps | undefined
   #wins = 0
+  #divergent = 0
   #received = 0
   #filtered = 0
   #declared = 0
@@ -86,7 +92,8 @@ export class Intake implements MessageSource, Line {
     this.names = host.names
     this.position = numbering?.next ?? UNNUMBERED
     this.#highest = this.position
-    this.#gaps = numbering?.native ? new Gaps(numbering.next) : undefined
+    this.native = numbering?.native ?? false
+    this.#gaps = this.native && numbering !== undefined ? new Gaps(numbering.next) : undefined
     this.request = numbering?.request
     this.#line = numbering?.stream
     this.#acknowledgement = numbering?.acknowledgement
@@ -131,10 +138,14 @@ export class Intake implements MessageSource, Line {
     } else {
       this.position = number + 1
       this.#gaps?.arrive(number, 0)
+      const { fingerprints } = line
       if (!line.accept(number)) {
+        if (fingerprints?.agrees(number, bytes, topicStart, topicEnd, dataStart, dataEnd) === false)
+          this.#diverge(number)
         this.settle(place)
         return true
       }
+      fingerprints?.remember(number, bytes, topicStart, topicEnd, dataStart, dataEnd)
     }
     this.#wins++
     if (!this.host.subscriptions.wants(bytes, topicStart, topicEnd)) {
@@ -181,7 +192,12 @@ export class Intake implements MessageSource, Line {
 
   ledger(): SourceLedger {
     const gaps = this.#gaps
-    const line = gaps && { missed: gaps.missing + gaps.lost, duplicates: gaps.duplicates, wins: this.#wins }
+    const line = gaps && {
+      missed: gaps.missing + gaps.lost,
+      duplicates: gaps.duplicates,
+      wins: this.#wins,
+      divergent: this.#divergent,
+    }
     return {
       ...(line && { line }),
       received: this.#received,
@@ -189,6 +205,10 @@ export class Intake implements MessageSource, Line {
       declared: this.#declared,
       acknowledged: this.#acknowledgement?.told,
     }
+  }
+
+  #diverge(number: number): void {
+    if (this.#divergent++ === 0) this.host.diverged(this, number)
   }
 
   /** Tells the producer what is done. */

@@ -1,3 +1,4 @@
+import { Fingerprints } from './fingerprints.js'
 import type { SkipReason } from './framing/framing.js'
 import { type GapChange, Gaps } from './gaps.js'
 import type { StreamLedger } from './ledger.js'
@@ -14,6 +15,8 @@ const RESET_MS = 3_000
 export interface Line {
   /** Everything below it has come through this line, or will not, but for what datagrams overtook. */
   readonly passed: number
+  /** Numbers travel with its messages, so that it may bring copies of what another line brings. */
+  readonly native: boolean
   /** Asks for numbers once more; absent where nobody answers. */
   readonly request?: ((from: number, count: number) => void) | undefined
 }
@@ -55,6 +58,8 @@ export interface Beginning {
  */
 export class Stream {
   readonly tally = new Tally()
+  /** Of what each line brings, once there are several that bring everything. */
+  fingerprints: Fingerprints | undefined
   readonly #gaps: Gaps
   readonly #lines = new Set<Line>()
   readonly #reorderMs: number
@@ -127,6 +132,7 @@ export class Stream {
   /** A line begins to bring what lies from its position on. */
   join(line: Line): void {
     this.#lines.add(line)
+    if (line.native && this.#lines.size > 1) this.fingerprints ??= new Fingerprints()
     const now = this.platform.now()
     if (this.#fetches) this.#gaps.fetch(line.passed, now)
     else this.#gaps.reach(line.passed, false, now)

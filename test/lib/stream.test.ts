@@ -18,7 +18,7 @@ class Scene implements StreamHost {
   readonly told: string[] = []
   readonly losses: string[] = []
   readonly stream: Stream
-  readonly #lines = new Map<string, { passed: number }>()
+  readonly #lines = new Map<string, { native: boolean; passed: number }>()
   full = false
   /** What a listener of gaps does. */
   onGap: (() => void) | undefined
@@ -49,21 +49,21 @@ class Scene implements StreamHost {
 
   /** Line `name` begins at `position`. */
   join(name: string, position: number): this {
-    const line = { passed: position }
+    const line = { native: false, passed: position }
     this.#lines.set(name, line)
     this.stream.join(line)
     return this
   }
 
   leave(name: string): this {
-    this.stream.leave(this.#lines.get(name) as { passed: number })
+    this.stream.leave(this.#lines.get(name) as { native: boolean; passed: number })
     this.#lines.delete(name)
     return this
   }
 
   /** Line `name` brings its next `count` messages. */
   bring(name: string, count = 1, options: { readonly wanted?: boolean; readonly size?: number } = {}): boolean {
-    const line = this.#lines.get(name) as { passed: number }
+    const line = this.#lines.get(name) as { native: boolean; passed: number }
     let room = true
     for (let i = 0; i < count; i++) {
       const number = line.passed++
@@ -81,7 +81,7 @@ class Scene implements StreamHost {
   }
 
   skip(name: string, count: number, reason: 'filtered' | 'dropped'): this {
-    const line = this.#lines.get(name) as { passed: number }
+    const line = this.#lines.get(name) as { native: boolean; passed: number }
     const from = line.passed
     line.passed += count
     this.stream.skip(from, line.passed, reason)
@@ -342,7 +342,7 @@ t.test('asks for a gap in its time although an older one is still waiting for it
   const { platform, stream } = new Scene({ first: 1, recovery })
   const asked: string[] = []
   const request = (from: number, count: number) => asked.push(`${from}+${count} at ${platform.now()}`)
-  stream.join({ passed: 1, request })
+  stream.join({ native: false, passed: 1, request })
   stream.reach(3)
   platform.advance(10)
   t.strictSame(asked, ['1+2 at 5'])

@@ -187,7 +187,7 @@ async function openLines(
   server?: RequestServer,
 ): Promise<ProducerEnd> {
   const close = async () => {
-    await Promise.all(lines.map((line) => line.finish()))
+    await Promise.all(lines.map((line) => line.depart()))
     await server?.close()
   }
   try {

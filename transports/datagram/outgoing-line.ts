@@ -86,7 +86,7 @@ export class OutgoingLine implements Carrier {
   }
 
   /** Says goodbye, if it ever began, and closes the socket when that has left. */
-  async finish(): Promise<void> {
+  async depart(): Promise<void> {
     this.#beat?.cancel()
     if (this.#port !== undefined) await this.#part(this.#port, this.#sender as Sender)
     await this.#sender?.close()

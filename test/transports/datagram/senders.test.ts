@@ -46,6 +46,28 @@ test('takes senders of one session for lines of it', async (t) => {
   t.match(consumer.stats().streams, [{ received: 5, duplicates: 3 }])
 })
 
+test('keeps the first copy and tells of it when lines say different things under one number', async (t) => {
+  const { url, taken, faults, consumer } = await openEar(t)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 1))
+  await sendTo(b, url, feed.numbers(1, 1))
+  await sendTo(a, url, feed.data(2, 'two', 'three', 'four'))
+  // Packed otherwise, which is no difference.
+  await sendTo(b, url, feed.data(2, 'two'), feed.data(3, 'thrEe', 'four', 'five'))
+  await sendTo(a, url, feed.data(5, 'fivE'), feed.data(6, ''))
+  await sendTo(b, url, feed.data(6, 'x'))
+  await taken.reach(6)
+  t.same(texts(taken), ['1', 'two', 'three', 'four', 'five', ''])
+  await turns()
+  const [first, second] = consumer.links
+  t.match(faults.all, [
+    { code: 'DIVERGENCE', stream: STREAM, remote: second?.remote, message: /brings the number 3 with other bytes/ },
+    { code: 'DIVERGENCE', stream: STREAM, remote: first?.remote, message: /brings the number 5 with other bytes/ },
+  ])
+  t.match(consumer.stats().links, [{ line: { wins: 5, divergent: 1 } }, { line: { wins: 1, divergent: 2 } }])
+  t.match(consumer.stats().streams, [{ received: 6, duplicates: 6, lost: 0 }])
+})
+
 test('keeps senders of one session apart where lines are separate', async (t) => {
   const { url, taken, consumer } = await openEar(t, { lines: 'separate' })
   const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
