@@ -138,14 +138,13 @@ export class Intake implements MessageSource, Line {
     } else {
       this.position = number + 1
       this.#gaps?.arrive(number, 0)
-      const { fingerprints } = line
+      const { copies } = line
       if (!line.accept(number)) {
-        if (fingerprints?.agrees(number, bytes, topicStart, topicEnd, dataStart, dataEnd) === false)
-          this.#diverge(number)
+        if (copies?.agrees(number, bytes, topicStart, topicEnd, dataStart, dataEnd) === false) this.#diverge(number)
         this.settle(place)
         return true
       }
-      fingerprints?.remember(number, bytes, topicStart, topicEnd, dataStart, dataEnd)
+      copies?.keep(number, bytes, topicStart, topicEnd, dataStart, dataEnd)
     }
     this.#wins++
     if (!this.host.subscriptions.wants(bytes, topicStart, topicEnd)) {

@@ -1,4 +1,4 @@
-import { Fingerprints } from './fingerprints.js'
+import { Copies } from './copies.js'
 import type { SkipReason } from './framing/framing.js'
 import { type GapChange, Gaps } from './gaps.js'
 import type { StreamLedger } from './ledger.js'
@@ -58,8 +58,8 @@ export interface Beginning {
  */
 export class Stream {
   readonly tally = new Tally()
-  /** Of what each line brings, once there are several that bring everything. */
-  fingerprints: Fingerprints | undefined
+  /** What was taken last, once there are several lines that bring everything. */
+  copies: Copies | undefined
   readonly #gaps: Gaps
   readonly #lines = new Set<Line>()
   readonly #reorderMs: number
@@ -132,7 +132,7 @@ export class Stream {
   /** A line begins to bring what lies from its position on. */
   join(line: Line): void {
     this.#lines.add(line)
-    if (line.native && this.#lines.size > 1) this.fingerprints ??= new Fingerprints()
+    if (line.native && this.#lines.size > 1) this.copies ??= new Copies(this.platform)
     const now = this.platform.now()
     if (this.#fetches) this.#gaps.fetch(line.passed, now)
     else this.#gaps.reach(line.passed, false, now)
