@@ -286,7 +286,7 @@ export class Consumer<T = Uint8Array>
         stream: link.stream,
         ...link.ledger(),
       })),
-      ends: this.#ends.flatMap((end) => (end.counts === undefined ? [] : [end.counts()])),
+      ends: this.#counts(),
     }
   }
 
@@ -319,7 +319,12 @@ export class Consumer<T = Uint8Array>
     await Promise.all(this.#ends.map((end) => end.close()))
     this.#recheck()
     this.#drops.close()
-    return stats
+    // Some counts of a socket are complete once it is closed.
+    return { ...stats, ends: this.#counts() }
+  }
+
+  #counts(): readonly object[] {
+    return this.#ends.flatMap((end) => (end.counts === undefined ? [] : [end.counts()]))
   }
 
   /** What came without numbers through all links that have ended. */
