@@ -18,6 +18,8 @@ export interface ConsumerLinkHost extends IntakeHost {
   readonly full: boolean
   /** Whoever connects is cut off at once, since the inbox has been full and must not grow. */
   readonly refusal: Error | undefined
+  /** The stream of this name that was carried last, by whatever link. */
+  knownStream(name: string): Stream | undefined
   /** The stream that `start` speaks of, known or new. */
   streamFor(link: ConsumerLink, start: StreamStart): Stream
   opened(link: ConsumerLink): void
@@ -80,7 +82,7 @@ export class ConsumerLink implements ConsumerPort {
     carrier: ConsumerCarrier,
     peer: SourcePeer,
   ): { readonly prefixes: readonly Uint8Array[]; readonly from: StartFrom } {
-    const { host, line } = this
+    const { host } = this
     const { prefixes } = host
     if (this.state === 'closed') return { prefixes, from: 'now' }
     this.#carrier = carrier
@@ -97,6 +99,9 @@ export class ConsumerLink implements ConsumerPort {
       // The carrier has yet to say what is wanted.
       host.platform.defer(() => this.#opened(carrier))
     }
+    const { carries } = peer
+    // A producer that dials in again comes through a new link.
+    const line = (carries && host.knownStream(carries.stream)) ?? this.line
     if (line === undefined) return { prefixes, from: host.from }
     return { prefixes, from: { stream: line.name, run: line.run, next: line.wanted } }
   }

@@ -369,6 +369,10 @@ export class Consumer<T = Uint8Array>
     return refuses ? exhausted() : undefined
   }
 
+  knownStream(name: string): Stream | undefined {
+    return this.#streams.known(name)
+  }
+
   streamFor(link: ConsumerLink, start: StreamStart): Stream {
     const { stream, isNew } = this.#streams.find(start, link.line)
     if (isNew) {

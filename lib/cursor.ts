@@ -284,6 +284,22 @@ export class Cursor {
     return dropped
   }
 
+  /**
+   * Goes back to `number`, after {@link rebase}: what another connection was handed is read once more, in `view` from
+   * index `first` to `end`. Behind it waits what waited before.
+   */
+  rewind(number: number, view: View, first: number, end: number, conflates: boolean): void {
+    const next = this.segments[0] as Segment
+    this.#matchedBefore += this.index - next.first
+    this.segments[0] = { ...next, first: this.index, droppedBefore: this.unplaced }
+    view.hold()
+    this.segments.unshift({ view, first, end, endNumber: this.number, droppedBefore: 0, conflates })
+    this.unplaced = 0
+    this.index = first
+    this.number = number
+    this.origin = number
+  }
+
   /** Lets go of all views; the counts stay as they are. */
   release(): void {
     for (const { view } of this.segments) view.letGo()

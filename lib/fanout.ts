@@ -164,7 +164,7 @@ export class Fanout implements LogPort {
 
   /** Puts a message for which there is room at the end of the log, and into the views that want it. */
   publish(topic: Topic, data: string | Uint8Array, dataSize: number, size: number): void {
-    if (this.#unsettled.size > 0) this.#settle()
+    if (this.#unsettled.size > 0) this.settle()
     if (topic.kept) this.#lastValues.supersede(topic)
     const number = this.log.append(topic, data, dataSize, size)
     const whole = this.#whole
@@ -242,6 +242,10 @@ export class Fanout implements LogPort {
     return this.settings.stream
   }
 
+  get run(): number {
+    return this.settings.run
+  }
+
   get next(): number {
     return this.log.next
   }
@@ -274,22 +278,54 @@ export class Fanout implements LogPort {
 
   /** Puts a link at the place that its peer asks for. Returns the number that it is sent first. */
   place(link: ProducerLink, from: StartFrom): number {
-    const { log } = this
-    if (link.cursor !== undefined) {
-      // A dialled link goes on with what has waited for it, unless the peer knows better.
-      if (from === 'now') {
-        this.filterChanged(link)
-        if (link.cursor.conflates !== link.conflates) this.#readAnew(link, link.cursor)
-        return link.cursor.number
-      }
-      this.#leave(link)
-      link.cursor.release()
-      link.beginLedger()
+    const { cursor } = link
+    if (cursor === undefined) return this.#begin(link, from)
+    const next = this.#wantedAgain(cursor, from)
+    // A foreign peer has yet to say what it wants.
+    const keepsFilter = link.peer?.kind !== 'fanwire' || cursor.view?.isOf(link.prefixes) === true
+    if (next !== undefined && keepsFilter) return this.#goOn(link, cursor, next)
+    this.#leave(link)
+    cursor.release()
+    link.beginLedger()
+    const { stream, run } = this.settings
+    return this.#begin(link, next === undefined ? from : { stream, run, next })
+  }
+
+  /** The number at which a link goes on that has been here before; undefined where its peer wants something else. */
+  #wantedAgain(cursor: Cursor, from: StartFrom): number | undefined {
+    const { stream, run } = this.settings
+    if (from === 'now') return cursor.number
+    if (typeof from === 'string' || from.stream !== stream || from.run !== run) return undefined
+    return Math.min(from.next, cursor.number)
+  }
+
+  /** A dialled link goes on with what has waited for it, behind what was handed before and did not arrive. */
+  #goOn(link: ProducerLink, cursor: Cursor, next: number): number {
+    if (cursor.conflates !== link.conflates) this.#readAnew(link, cursor)
+    const { stream, run } = this.settings
+    const start = this.#history.startOf({ stream, run, next }, link.conflates, this.platform.now())
+    if (start < cursor.number) this.#rewind(link, cursor, start)
+    return cursor.number
+  }
+
+  #rewind(link: ProducerLink, cursor: Cursor, start: number): void {
+    const { number } = cursor
+    if (cursor.view?.whole) {
+      cursor.rewind(start, this.#whole, start, number, link.conflates)
+    } else {
+      const { view, start: first } = this.#history.matches(link.prefixes, start, number)
+      cursor.rewind(first, view, view.base, view.end, link.conflates)
     }
+    if (cursor.waiting > 0) this.#behind.add(link)
+    this.arm(link)
+  }
+
+  #begin(link: ProducerLink, from: StartFrom): number {
+    const { log } = this
     let start = this.#history.startOf(from, link.conflates, this.platform.now())
     const view = this.#viewFor(link.prefixes)
     let past: View = view
-    if (!view.whole && start < log.next) ({ view: past, start } = this.#history.matches(link.prefixes, start))
+    if (!view.whole && start < log.next) ({ view: past, start } = this.#history.matches(link.prefixes, start, log.next))
     const cursor = new Cursor(start)
     link.cursor = cursor
     if (start < log.next) {
@@ -342,7 +378,8 @@ export class Fanout implements LogPort {
     this.host.filtersChanged()
   }
 
-  #settle(): void {
+  /** What links have said of their filters holds from here. */
+  settle(): void {
     for (const link of this.#unsettled) {
       const cursor = link.cursor as Cursor
       const view = cursor.view

@@ -29,10 +29,10 @@ export class History {
   }
 
   /**
-   * The matches from `from` on, by one scan of the index; only the newest of them where memory is short, and then
-   * `start` is later than `from`.
+   * The matches from `from` up to but not including `to`, by one scan of the index; only the newest of them where memory
+   * is short, and then `start` is later than `from`.
    */
-  matches(prefixes: ReadonlySet<string>, from: number): { view: FilteredView; start: number } {
+  matches(prefixes: ReadonlySet<string>, from: number, to: number): { view: FilteredView; start: number } {
     const { log, memory } = this
     const view = new FilteredView(memory, new Set(prefixes))
     const most = Math.max(1, Math.floor((memory.limit - memory.used) / (4 * POSITION_BYTES)))
@@ -44,10 +44,12 @@ export class History {
       }
       view.push(number, size)
     }
-    for (const value of this.lastValues.between(from, log.start, view)) push(value.number, value.to - value.from)
+    for (const value of this.lastValues.between(from, Math.min(to, log.start), view))
+      push(value.number, value.to - value.from)
     const wanted = new Map<number, boolean>()
     for (const slab of log.slabs) {
-      for (let i = Math.max(0, from - slab.first); i < slab.count; i++) {
+      const end = Math.min(slab.count, to - slab.first)
+      for (let i = Math.max(0, from - slab.first); i < end; i++) {
         const id = slab.topics[i] as number
         let wants = wanted.get(id)
         if (wants === undefined) {

@@ -50,8 +50,8 @@ export class ProducerLink implements ProducerPort {
   #pinned: Slab | undefined
   #prefixes = new Set<string>()
   #prefixBytes = 0
-  /** Dialled anew: the filter of before holds until the peer says what it wants now. */
-  #inherited = false
+  /** Dialled anew, and the peer, which cannot say START, has not said what it wants: nothing leaves until it does. */
+  #mute = false
   /** At its limit it went on as a dropping link, at least until this time. */
   #yieldedUntil: number | undefined
   #final: ProducerLinkLedger | undefined
@@ -139,7 +139,7 @@ export class ProducerLink implements ProducerPort {
     this.carrier = carrier
     this.peer = peer
     this.state = 'starting'
-    this.#inherited = this.cursor !== undefined
+    if (this.cursor !== undefined) this.#forgetFilter(peer)
     this.outstanding = new Outstanding(peer.acknowledges)
     this.policy = this.fanout.policyFor(this)
     this.#yieldedUntil = this.fanout.onProbation(peer) ? this.fanout.now() + PROBATION_MS : undefined
@@ -147,7 +147,6 @@ export class ProducerLink implements ProducerPort {
 
   subscribe(prefix: Uint8Array): void {
     if (this.state === 'closed') return
-    this.#disinherit()
     const text = byteString(prefix, 0, prefix.length)
     if (this.#prefixes.has(text)) return
     if (this.#prefixes.size === MOST_SUBSCRIPTIONS || this.#prefixBytes + text.length > MOST_SUBSCRIPTION_BYTES) {
@@ -158,23 +157,31 @@ export class ProducerLink implements ProducerPort {
     }
     this.#prefixes.add(text)
     this.#prefixBytes += text.length
-    this.fanout.filterChanged(this)
+    this.#filterChanged()
+    if (!this.#mute) return
+    this.#mute = false
+    this.fanout.drain(this)
   }
 
   unsubscribe(prefix: Uint8Array): void {
     if (this.state === 'closed') return
-    this.#disinherit()
     const text = byteString(prefix, 0, prefix.length)
     if (!this.#prefixes.delete(text)) return
     this.#prefixBytes -= text.length
-    this.fanout.filterChanged(this)
+    this.#filterChanged()
   }
 
-  #disinherit(): void {
-    if (!this.#inherited) return
-    this.#inherited = false
+  /** What is said before START holds from there. */
+  #filterChanged(): void {
+    if (this.state === 'open') this.fanout.filterChanged(this)
+  }
+
+  /** Whoever is there has not subscribed to anything. What comes is collected as before until it does. */
+  #forgetFilter({ kind }: Peer): void {
+    this.fanout.settle()
     this.#prefixes.clear()
     this.#prefixBytes = 0
+    this.#mute = kind === 'foreign'
   }
 
   start(from: StartFrom): StreamStart {
@@ -296,6 +303,7 @@ export class ProducerLink implements ProducerPort {
     // What an ended link would read may be gone.
     if (cursor === undefined || this.#starting || this.state === 'closed') return
     this.applyPolicy()
+    if (this.#mute) return
     const { reader } = this.fanout
     while (!this.#busy && this.carrier !== undefined && this.state === 'open') {
       const { superseded, evicted } = cursor

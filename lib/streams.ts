@@ -43,6 +43,14 @@ export class Streams {
     return { stream, isNew: known === undefined }
   }
 
+  /** The stream of this name that was carried last. None where every link has one of its own. */
+  known(name: string): Stream | undefined {
+    if (!this.settings.arbitrates) return undefined
+    let known: Stream | undefined
+    for (const stream of this) if (stream.name === name) known = stream
+    return known
+  }
+
   close(): void {
     for (const stream of this) stream.close()
   }

@@ -130,8 +130,9 @@ export interface LogPort {
    * during this turn only.
    */
   read(from: number, most: Carrier['maxRun']): { readonly run: Uint8Array; readonly count: number } | undefined
-  /** The name of the producer's stream. */
+  /** The name of the producer's stream, and the random number that tells its lives apart. */
   readonly stream: string
+  readonly run: number
   /** The number that the next message will have. */
   readonly next: number
   /** The lowest number that {@link read} can give. */
@@ -300,6 +301,8 @@ export interface SourcePeer {
   readonly kind: 'fanwire' | 'foreign'
   /** Its messages have numbers although it is foreign, and {@link ConsumerPort.started} follows. */
   readonly numbers?: boolean
+  /** The stream that it will send, where it says so before it is asked: a consumer that knows it resumes. */
+  readonly carries?: { readonly stream: string; readonly run: number }
   readonly user?: string
 }
 

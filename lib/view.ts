@@ -30,6 +30,8 @@ export interface View {
   indexOf(number: number): number
   /** Whether a topic, one character a byte, passes the filter. */
   wants(topic: string): boolean
+  /** Whether it is the view of these prefixes. */
+  isOf(prefixes: ReadonlySet<string>): boolean
   /** A cursor has a segment of this view; the last to let go gives its memory back. */
   hold(): void
   letGo(): void
@@ -94,6 +96,10 @@ export class WholeView implements View {
     return true
   }
 
+  isOf(prefixes: ReadonlySet<string>): boolean {
+    return prefixes.has('')
+  }
+
   hold(): void {}
 
   letGo(): void {}
@@ -132,6 +138,12 @@ export class FilteredView implements View {
   wants(topic: string): boolean {
     for (let length = 0; length <= topic.length; length++) if (this.prefixes.has(topic.slice(0, length))) return true
     return false
+  }
+
+  isOf(prefixes: ReadonlySet<string>): boolean {
+    if (prefixes.size !== this.prefixes.size) return false
+    for (const prefix of prefixes) if (!this.prefixes.has(prefix)) return false
+    return true
   }
 
   push(number: number, size: number): void {

@@ -33,7 +33,7 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
     private readonly claim: () => ConsumerPort,
   ) {
     const { id, want, maxMessageBytes } = setup.context
-    super(wire, setup, ROLE, { introduction: writeIntroduction(id, want), maxMessageBytes, dataFrame })
+    super(wire, setup, ROLE, { introduction: writeIntroduction({ id, want }), maxMessageBytes, dataFrame })
   }
 
   override message(
@@ -95,7 +95,9 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
     this.#port = port
     // A fanwire producer says STREAM first.
     this.flowing = introduction === undefined
-    const { prefixes, from } = port.connected(this, { kind: this.fanwire ? 'fanwire' : 'foreign' })
+    const { carries } = introduction ?? {}
+    const kind = this.fanwire ? 'fanwire' : 'foreign'
+    const { prefixes, from } = port.connected(this, { kind, ...(carries !== undefined && { carries }) })
     if (!this.isOpen) return
     const words = prefixes.map((prefix) => writeSubscription(true, prefix, this.minor))
     if (this.fanwire) words.push(writeStart(from))

@@ -1,6 +1,14 @@
 import type { SkipReason } from '../framing/framing.js'
 import { Decoder, type TrafficHandler } from '../framing/zmtp/decoder.js'
-import type { Carrier, ConsumerCarrier, ConsumerContext, ConsumerPort, Context, ProducerPort } from '../transport.js'
+import type {
+  Carrier,
+  ConsumerCarrier,
+  ConsumerContext,
+  ConsumerPort,
+  Context,
+  LogPort,
+  ProducerPort,
+} from '../transport.js'
 import { reportFailure } from './report.js'
 
 /** A link of one kind or the other, with what its end was given. */
@@ -9,6 +17,8 @@ export type Half = ProducerHalf | ConsumerHalf
 export interface ProducerHalf {
   readonly kind: 'producer'
   readonly context: Context
+  /** The log behind the port. */
+  readonly log: Pick<LogPort, 'stream' | 'run'>
   readonly port: ProducerPort
 }
 
@@ -49,7 +59,8 @@ export class DirectSession implements Carrier, ConsumerCarrier, TrafficHandler {
   #begin(): void {
     const { producer, consumer } = this
     const { id, want } = consumer.context
-    const { prefixes, from } = consumer.port.connected(this, { kind: 'fanwire' })
+    const { stream, run } = producer.log
+    const { prefixes, from } = consumer.port.connected(this, { kind: 'fanwire', carries: { stream, run } })
     this.#asked(() => {
       producer.port.connected(this, { kind: 'fanwire', acknowledges: true, id, ...(want !== undefined && { want }) })
       for (const prefix of prefixes) producer.port.subscribe(prefix)

@@ -11,7 +11,7 @@ import {
 } from '../framing/zmtp/peers.js'
 import { readSubscription } from '../framing/zmtp/subscription.js'
 import type { Timer } from '../platform.js'
-import type { Carrier, ProducerContext, ProducerPort } from '../transport.js'
+import type { Carrier, ProducerContext, ProducerPort, SourcePeer } from '../transport.js'
 import { Session, type SessionSetup } from './session.js'
 import type { Wire } from './wire.js'
 
@@ -33,13 +33,17 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
   #watch: Timer | undefined
   #pendingBefore = 0
 
-  /** @param claim gives the port, once the peer has proved to be a consumer */
+  /**
+   * @param carries the producer's stream
+   * @param claim gives the port, once the peer has proved to be a consumer
+   */
   constructor(
     wire: Wire,
     setup: SessionSetup<ProducerContext>,
+    carries: SourcePeer['carries'],
     private readonly claim: () => ProducerPort,
   ) {
-    super(wire, setup, ROLE, { introduction: writeIntroduction(), maxMessageBytes: INCOMING_MAX })
+    super(wire, setup, ROLE, { introduction: writeIntroduction({ carries }), maxMessageBytes: INCOMING_MAX })
   }
 
   write(run: Uint8Array): 'taken' | 'busy' {

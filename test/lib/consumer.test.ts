@@ -54,6 +54,27 @@ t.test('waits for sources, and for a topic', async (t) => {
   await closing
 })
 
+t.test('asks for the rest of a stream that it knows, through whatever link the producer comes back', async (t) => {
+  const carries = { stream: 'STREAM0001', run: 1 }
+  for (const lines of ['arbitrate', 'separate'] as const) {
+    const { consumer, feed } = scene({ lines })
+    const first = feed('guest 1', 'accepted').connect({ kind: 'fanwire', carries })
+    t.equal(first.from, 'now', 'nothing of it is known yet')
+    first.start(5).bring('a:5', 'a:6')
+    first.port.disconnected(undefined)
+    const second = feed('guest 2', 'accepted').connect({ kind: 'fanwire', carries })
+    t.strictSame(second.from, lines === 'separate' ? 'now' : { ...carries, next: 7 })
+    const restarted = feed('guest 3', 'accepted').connect({ kind: 'fanwire', carries: { ...carries, run: 2 } })
+    t.strictSame(restarted.from, lines === 'separate' ? 'now' : { ...carries, next: 7 }, 'and all of its new life')
+    const stranger = feed('guest 4', 'accepted').connect({
+      kind: 'fanwire',
+      carries: { ...carries, stream: 'ANOTHER001' },
+    })
+    t.equal(stranger.from, 'now')
+    await consumer.close()
+  }
+})
+
 t.test('goes on with a stream where it stopped, and tells streams and runs apart', async (t) => {
   const { consumer, feed } = scene({ from: 'oldest' })
   const streams: string[] = []

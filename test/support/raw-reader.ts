@@ -178,7 +178,7 @@ export class RawReader {
   #introduce(): void {
     const { kind, prefixes = [''] } = this.options
     const isFanwire = kind === 'fanwire'
-    this.#socket.write(writeReady('SUB', isFanwire ? { [PROPERTY]: writeIntroduction(randomId()) } : {}))
+    this.#socket.write(writeReady('SUB', isFanwire ? { [PROPERTY]: writeIntroduction({ id: randomId() }) } : {}))
     for (const prefix of prefixes) this.#socket.write(writeSubscription(true, Buffer.from(prefix), 1))
     if (isFanwire) this.#socket.write(writeStart('now'))
     else this.#begin()

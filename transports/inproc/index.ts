@@ -25,7 +25,7 @@ export const inproc: Transport = {
 
   async produce(addresses, context) {
     const log = context.log(zmtpFraming)
-    const open: Side['open'] = (...link) => ({ kind: 'producer', context, port: log.open(...link) })
+    const open: Side['open'] = (...link) => ({ kind: 'producer', context, log, port: log.open(...link) })
     return { kind: 'log', ...enterAll(addresses, { kind: 'producer', context, open }) }
   },
 

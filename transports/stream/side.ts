@@ -41,7 +41,7 @@ export function producerSide(context: ProducerContext): Side<ProducerPort> {
     context,
     options,
     open: (remote, origin) => log.open(remote, origin),
-    session: ({ wire, claim, ...hooks }) => new ProducerSession(wire, { context, options, ...hooks }, claim),
+    session: ({ wire, claim, ...hooks }) => new ProducerSession(wire, { context, options, ...hooks }, log, claim),
   }
 }
 

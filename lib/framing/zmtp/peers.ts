@@ -1,4 +1,4 @@
-import type { StartFrom, StreamStart } from '../../transport.js'
+import type { SourcePeer, StartFrom, StreamStart } from '../../transport.js'
 import type { SkipReason } from '../framing.js'
 import { writeU64 } from '../numbers.js'
 import { ascii, badPeer, readAscii, readU64 } from './bytes.js'
@@ -12,27 +12,37 @@ import { command } from './frame.js'
 export const PROPERTY = 'X-Fanwire'
 export const VERSION = 1
 export const NAME_SIZE = 10
+/** What a producer adds to its introduction: the length of a name, the name, the run. */
+const CARRIES_SIZE = 1 + NAME_SIZE + 8
 
 export interface Introduction {
   readonly version: number
   /** The consumer's id; a producer has none. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** The overflow policy that the consumer asks for. */
-  readonly want?: string
+  readonly want?: string | undefined
+  /** The stream that the producer will send. */
+  readonly carries?: SourcePeer['carries'] | undefined
 }
 
 /**
  * The value of `X-Fanwire`.
  *
- *     version u8, id-length u8, id, want-length u8, want
+ *     version u8, id-length u8, id, want-length u8, want                               of a consumer
+ *     version u8, id-length u8, id, want-length u8, want, name-length u8, name, run u64   of a producer
  */
-export function writeIntroduction(id = '', want = ''): Uint8Array {
-  const bytes = new Uint8Array(3 + id.length + want.length)
+export function writeIntroduction({ id = '', want = '', carries }: Omit<Introduction, 'version'>): Uint8Array {
+  const nameAt = 3 + id.length + want.length
+  const bytes = new Uint8Array(nameAt + (carries === undefined ? 0 : CARRIES_SIZE))
   bytes[0] = VERSION
   bytes[1] = id.length
   bytes.set(ascii(id), 2)
   bytes[2 + id.length] = want.length
   bytes.set(ascii(want), 3 + id.length)
+  if (carries === undefined) return bytes
+  bytes[nameAt] = NAME_SIZE
+  bytes.set(ascii(carries.stream), nameAt + 1)
+  writeU64(bytes, nameAt + 1 + NAME_SIZE, carries.run)
   return bytes
 }
 
@@ -41,12 +51,23 @@ export function readIntroduction(value: Uint8Array): Introduction {
   const version = value[0] ?? 0
   const idEnd = 2 + (value[1] ?? 0)
   const wantEnd = idEnd + 1 + (value[idEnd] ?? 0)
-  if (version < 1 || value.length < wantEnd) throw badPeer(`peer sent a broken ${PROPERTY} of ${value.length} bytes`)
+  // Consumers end here, and so do producers of older versions.
+  const nameSize = value[wantEnd] ?? 0
+  const end = nameSize === 0 ? wantEnd : wantEnd + 1 + nameSize + 8
+  if (version < 1 || value.length < end) throw badPeer(`peer sent a broken ${PROPERTY} of ${value.length} bytes`)
   const id = readAscii(value, 2, idEnd)
   const want = readAscii(value, idEnd + 1, wantEnd)
   if (id !== '' && !isName(id)) throw badPeer(`peer sent an id that is not ${NAME_SIZE} characters of 0-9A-Z`)
   if (/[^\x21-\x7e]/.test(want)) throw badPeer('peer asks for an overflow policy that cannot be printed')
-  return { version, ...(id === '' ? {} : { id }), ...(want === '' ? {} : { want }) }
+  const stream = readAscii(value, wantEnd + 1, wantEnd + 1 + nameSize)
+  if (stream !== '' && !isName(stream))
+    throw badPeer(`peer sent a stream that is not ${NAME_SIZE} characters of 0-9A-Z`)
+  return {
+    version,
+    ...(id === '' ? {} : { id }),
+    ...(want === '' ? {} : { want }),
+    ...(stream === '' ? {} : { carries: { stream, run: readU64(value, end - 8) } }),
+  }
 }
 
 /**

@@ -276,7 +276,15 @@ test('treats a peer of 3.0 that claims to be fanwire’s as foreign', async (t) 
 })
 
 test('refuses a broken introduction, and understands a later version', async (t) => {
-  for (const value of ['', '00 00 00', '01 05 41', '01 00 05 41', '01 03 414243 00', '01 00 01 07']) {
+  for (const value of [
+    '',
+    '00 00 00',
+    '01 05 41',
+    '01 00 05 41',
+    '01 03 414243 00',
+    '01 00 01 07',
+    '01 00 00 0a 4142',
+  ]) {
     const consumer = await consume('tcp://127.0.0.1:0')
     t.teardown(() => consumer.close())
     const peer = await RawPeer.dial(consumer.urls[0] as string)
@@ -284,7 +292,7 @@ test('refuses a broken introduction, and understands a later version', async (t)
     await peer.ended
     t.match(consumer.faults.all, [{ code: 'BAD_PEER' }], value)
   }
-  const { link: port } = await link(t, {}, 1, fanwireReady('PUB', '02 00 00 ffff'))
+  const { link: port } = await link(t, {}, 1, fanwireReady('PUB', '02 00 00 00 ffff'))
   t.match(await port.until('connected'), { peer: { kind: 'fanwire' } })
 })
 

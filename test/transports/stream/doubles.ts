@@ -214,6 +214,7 @@ export async function produce(
     log: () => ({
       open: (remote, origin) => opened(new ProducerLinkDouble(remote, origin), links, setup),
       stream: 'STREAM0001',
+      run: 7,
       next: 1,
       oldest: 1,
       read: () => undefined,

@@ -37,7 +37,7 @@ test('greets and introduces itself at once, and sends nothing more before the pe
   t.teardown(() => producer.close())
   const peer = await RawPeer.dial(producer.urls[0] as string)
   t.equal(await peer.read(64), Buffer.from(writeGreeting()).toString('hex'))
-  t.equal(await peer.frame(), flat(fanwireReady('PUB')))
+  t.equal(await peer.frame(), flat(fanwireReady('PUB', '01 00 00 0a 53545245414d30303031 0000000000000007')))
   t.equal(producer.links.all.length, 0)
   peer.write(writeGreeting(), READY_SUB)
   const link = await producer.links.until(() => true)

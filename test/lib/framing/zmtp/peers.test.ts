@@ -30,7 +30,8 @@ interface Expectation {
   readonly read: (seen: Seen) => unknown
 }
 
-const RESUME = { stream: 'ABCDEFGHIJ', run: 0x123456789abc, next: 1000 }
+const CARRIES = { stream: 'ABCDEFGHIJ', run: 0x123456789abc }
+const RESUME = { ...CARRIES, next: 1000 }
 const STREAM = { ...RESUME, oldest: 600, allowance: 4 << 20 }
 
 const data = (seen: Seen) => fromHex(seen.command?.[1] ?? '')
@@ -43,13 +44,13 @@ const start = (from: StartFrom) => ({
 
 const VECTORS: Readonly<Record<string, Expectation>> = {
   'READY of a consumer': {
-    written: writeReady('SUB', { [PROPERTY]: writeIntroduction('CONSUMER01', 'drop:newest') }),
+    written: writeReady('SUB', { [PROPERTY]: writeIntroduction({ id: 'CONSUMER01', want: 'drop:newest' }) }),
     value: { version: 1, id: 'CONSUMER01', want: 'drop:newest' },
     read: introduction,
   },
   'READY of a producer': {
-    written: writeReady('PUB', { [PROPERTY]: writeIntroduction() }),
-    value: { version: 1 },
+    written: writeReady('PUB', { [PROPERTY]: writeIntroduction({ carries: CARRIES }) }),
+    value: { version: 1, carries: CARRIES },
     read: introduction,
   },
   'START now': start('now'),
