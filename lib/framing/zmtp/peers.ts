@@ -12,6 +12,8 @@ import { command } from './frame.js'
 export const PROPERTY = 'X-Fanwire'
 export const VERSION = 1
 export const NAME_SIZE = 10
+/** The least that a producer may leave unacknowledged. */
+export const LEAST_ALLOWANCE = 1024
 /** What a producer adds to its introduction: the length of a name, the name, the run. */
 const CARRIES_SIZE = 1 + NAME_SIZE + 8
 
@@ -81,19 +83,24 @@ export function writeStream(start: StreamStart): Uint8Array {
   writeU64(data, 10, start.run)
   writeU64(data, 18, start.next)
   writeU64(data, 26, start.oldest)
-  writeU64(data, 34, start.allowance ?? 0)
+  writeU64(data, 34, start.allowance ?? Number.MAX_SAFE_INTEGER)
   return command('STREAM', data)
 }
 
 /** @throws {FanwireError} `BAD_PEER` */
 export function readStream(data: Uint8Array): StreamStart {
   needSize('STREAM', data, NAME_SIZE + 32)
+  const allowance = readU64(data, 34)
+  // Acknowledgements go by its quarters: one of a few bytes would make the consumer answer every message.
+  if (allowance < LEAST_ALLOWANCE) {
+    throw badPeer(`peer allows ${allowance} unacknowledged bytes, at least ${LEAST_ALLOWANCE} are needed`)
+  }
   return {
     stream: readName('STREAM', data, 0),
     run: readU64(data, 10),
     next: readU64(data, 18),
     oldest: readU64(data, 26),
-    allowance: readU64(data, 34),
+    allowance,
   }
 }
 

@@ -132,6 +132,17 @@ for (const [name, bytes] of pageVectors()) {
   })
 }
 
+test('refuses a STREAM that leaves less than 1 KiB unacknowledged', async (t) => {
+  const dataOf = (bytes: Uint8Array) => fromHex(read([bytes])[0]?.command?.[1] ?? '')
+  t.equal(readStream(dataOf(writeStream({ ...STREAM, allowance: 1024 }))).allowance, 1024)
+  for (const allowance of [0, 1, 1023]) {
+    t.throws(() => readStream(dataOf(writeStream({ ...STREAM, allowance }))), {
+      code: 'BAD_PEER',
+      message: `[BAD_PEER] peer allows ${allowance} unacknowledged bytes, at least 1024 are needed`,
+    })
+  }
+})
+
 test('refuses stream names that are not ten of 0-9A-Z, and numbers of 2^53', async (t) => {
   const stream = fromHex(read([writeStream(STREAM)])[0]?.command?.[1] ?? '')
   t.throws(() => readStream(Uint8Array.from(stream, (byte, i) => (i === 3 ? 0x61 : byte))), { code: 'BAD_PEER' })
