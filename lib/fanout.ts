@@ -43,7 +43,8 @@ export interface FanoutSettings {
   readonly policy: Policy
   readonly retention: Retention
   readonly stallMs: number
-  readonly unacknowledgedBytes: number
+  /** Bytes that a link may leave unacknowledged; undefined: as its policy wants it. */
+  readonly unacknowledgedBytes: number | undefined
 }
 
 /** A log, its views and its links: everything that the ends of one framing share. */
@@ -414,9 +415,9 @@ export class Fanout implements LogPort {
     return this.host.policyFor(link)
   }
 
-  streamStart(next: number): StreamStart {
-    const { stream, run, unacknowledgedBytes } = this.settings
-    return { stream, run, next, oldest: this.log.start, allowance: unacknowledgedBytes }
+  streamStart(next: number, allowance: number): StreamStart {
+    const { stream, run } = this.settings
+    return { stream, run, next, oldest: this.log.start, allowance }
   }
 
   considered(cursor: Cursor): number {

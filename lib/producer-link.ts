@@ -16,6 +16,10 @@ const MOST_SUBSCRIPTIONS = 10_000
 const MOST_SUBSCRIPTION_BYTES = 1024 * 1024
 /** Runs are not cut smaller than this, however little may be open. */
 const LEAST_RUN_BYTES = 4096
+/** What a peer may leave unacknowledged where nothing is said. */
+const ALLOWANCE_BYTES = 4 * 1024 * 1024
+/** The same under conflation: what the system has swallowed goes out stale, and nothing stale should. */
+const CONFLATING_ALLOWANCE_BYTES = 256 * 1024
 /** How long a peer that was cut off for being slow must keep up before it may hold the producer back again. */
 const PROBATION_MS = 10_000
 
@@ -43,6 +47,8 @@ export class ProducerLink implements ProducerPort {
     expired: 0,
     exhausted: 0,
   }
+  /** Bytes that its peer may leave unacknowledged. */
+  #allowance = ALLOWANCE_BYTES
   #busy = false
   /** The carrier has yet to say where the stream starts. */
   #starting = false
@@ -142,6 +148,8 @@ export class ProducerLink implements ProducerPort {
     if (this.cursor !== undefined) this.#forgetFilter(peer)
     this.outstanding = new Outstanding(peer.acknowledges)
     this.policy = this.fanout.policyFor(this)
+    const fallback = this.conflates ? CONFLATING_ALLOWANCE_BYTES : ALLOWANCE_BYTES
+    this.#allowance = this.fanout.settings.unacknowledgedBytes ?? fallback
     this.#yieldedUntil = this.fanout.onProbation(peer) ? this.fanout.now() + PROBATION_MS : undefined
   }
 
@@ -185,7 +193,7 @@ export class ProducerLink implements ProducerPort {
   }
 
   start(from: StartFrom): StreamStart {
-    if (this.state === 'closed') return this.fanout.streamStart(this.fanout.log.next)
+    if (this.state === 'closed') return this.fanout.streamStart(this.fanout.log.next, this.#allowance)
     this.state = 'open'
     this.progressAt = this.fanout.now()
     const first = this.fanout.place(this, from)
@@ -193,7 +201,7 @@ export class ProducerLink implements ProducerPort {
     this.#starting = true
     this.fanout.linkStarted(this)
     this.#starting = false
-    return this.fanout.streamStart(first)
+    return this.fanout.streamStart(first, this.#allowance)
   }
 
   taken(): void {
@@ -350,12 +358,12 @@ export class ProducerLink implements ProducerPort {
   #room(carrier: Carrier): Room {
     const { bytes, messages } = carrier.maxRun
     const { acknowledges, openBytes } = this.outstanding
-    const { unacknowledgedBytes } = this.fanout.settings
+    const allowance = this.#allowance
     return {
       // Peers acknowledge by quarters. In one run as large as the allowance all would wait for the delay of the last.
-      bytes: acknowledges ? Math.min(bytes, Math.max(unacknowledgedBytes / 4, LEAST_RUN_BYTES)) : bytes,
+      bytes: acknowledges ? Math.min(bytes, Math.max(allowance / 4, LEAST_RUN_BYTES)) : bytes,
       messages,
-      allowance: acknowledges ? unacknowledgedBytes - openBytes : Infinity,
+      allowance: acknowledges ? allowance - openBytes : Infinity,
       idle: openBytes === 0,
       counted: this.peer?.kind === 'fanwire',
     }

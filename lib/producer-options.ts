@@ -53,7 +53,7 @@ export interface ProducerOptions<T = string | Uint8Array> {
   /**
    * Bytes that may be on their way to a link that acknowledges, 1 KiB to 1 GiB: the system would swallow megabytes that
    * no policy can reach.
-   * @default 4_194_304, or 262_144 under `latest-per-topic`
+   * @default 4_194_304, or 262_144 for a link whose policy is to keep `latest-per-topic`
    */
   readonly unacknowledgedBytes?: number | undefined
   /** The stream's name, 10 characters of `0-9A-Z`. Give it so that consumers know the producer after a restart. @default random */
@@ -113,19 +113,12 @@ export function checkProducerOptions(
       refuse('retain.bytes', `at most memory.bytes, which is ${memory.bytes}`, retain.bytes)
     }
     const answers = settle(common.overflow, memory.bytes)
-    const { overflow } = answers
-    const conflates = overflow.policy === 'drop' && overflow.keep === 'latest-per-topic'
-    // What the system has swallowed goes out stale, and conflation is there so that nothing stale does.
-    const unacknowledgedBytes = common.unacknowledgedBytes ?? (conflates ? 256 * KIB : 4 * MIB)
-    return Object.freeze({ ...common, ...answers, unacknowledgedBytes, own })
+    return Object.freeze({ ...common, ...answers, own })
   })
 }
 
 /** Complete options of a producer over one transport. */
-export interface CheckedProducerOptions
-  extends Omit<OptionsOf<typeof producerOptions>, 'overflow' | 'unacknowledgedBytes'>,
-    OverflowAnswers {
-  readonly unacknowledgedBytes: number
+export interface CheckedProducerOptions extends Omit<OptionsOf<typeof producerOptions>, 'overflow'>, OverflowAnswers {
   /** Those of the transport's own table. */
   readonly own: Readonly<Record<string, unknown>>
 }

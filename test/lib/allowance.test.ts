@@ -60,6 +60,33 @@ t.test('sends a newest value that the allowance barely holds, from before the wi
   )
 })
 
+t.test(
+  'leaves less unacknowledged for a link that conflates, by whoever’s wish, unless it is told how much',
+  async (t) => {
+    const allowances = [undefined, 100_000].map((unacknowledgedBytes) => {
+      const { producer } = open(unacknowledgedBytes, 'backpressure', 64, (want) => want ?? 'backpressure')
+      return [undefined, 'drop:latest-per-topic', 'drop:newest'].map((want) => {
+        const peer = new FakePeer()
+        const port = producer.log(zmtpFraming).open(`peer that wants ${want}`, 'accepted')
+        return peer.connect(port, ['a'], 'now', want === undefined ? {} : { want }).start?.allowance
+      })
+    })
+    t.same(allowances, [
+      [4 * 1024 * 1024, 256 * 1024, 4 * 1024 * 1024],
+      [100_000, 100_000, 100_000],
+    ])
+  },
+)
+
+t.test('gives a link that conflates no more than its allowance at a time', async (t) => {
+  const { platform, producer, peer } = open(undefined, 'drop:latest-per-topic')
+  for (let i = 0; i < 1_000; i++) producer.send(`a${i}`, new Uint8Array(1_000))
+  platform.turn()
+  peer.receive()
+  const bytes = peer.read.reduce((sum, { data }) => sum + data.length, 0)
+  t.ok(bytes > 128 * 1024 && bytes <= 256 * 1024, `${bytes} bytes`)
+})
+
 t.test('cuts a peer that holds up what waits for it and acknowledges nothing', async (t) => {
   for (const overflow of ['drop:newest', 'drop:oldest', 'drop:latest-per-topic', 'buffer']) {
     const { platform, producer, link, peer } = open(64 * 1024, overflow)
@@ -134,13 +161,19 @@ t.test('close() has an end of its own', async (t) => {
   t.match((await closed).links, [{ handed: 1, acknowledged: 1, unknown: 0 }])
 })
 
-function open(unacknowledgedBytes: number, overflow = 'backpressure', memoryMiB = 64) {
+function open(
+  unacknowledgedBytes: number | undefined,
+  overflow = 'backpressure',
+  memoryMiB = 64,
+  choose: (want: string | undefined) => string = () => overflow,
+) {
   const platform = new FakePlatform()
-  const policy = checkOverflow(overflow, 'producer', memoryMiB * 1024 * 1024)
+  const policyOf = (choice: string) => checkOverflow(choice, 'producer', memoryMiB * 1024 * 1024)
+  const policy = policyOf(overflow)
   const producer = new Producer(platform, {
     stream: 'STREAM0001',
     policy,
-    overflow: () => policy,
+    overflow: ({ want }) => policyOf(choose(want)),
     memoryBytes: memoryMiB * 1024 * 1024,
     maxMessageBytes: 1024 * 1024,
     stallMs: 30_000,

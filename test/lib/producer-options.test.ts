@@ -41,7 +41,7 @@ t.test('completes what is not given', async (t) => {
     memory: { bytes: 64 * MIB },
     maxMessageBytes: 16 * MIB,
     stallMs: 30_000,
-    unacknowledgedBytes: 4 * MIB,
+    unacknowledgedBytes: undefined,
     stream: undefined,
     sequence: undefined,
     role: undefined,
@@ -134,11 +134,6 @@ t.test('settles the policy of each link', async (t) => {
     ...badOption,
     message: /what overflow\(\) returns must be/,
   })
-})
-
-t.test('lets less be on its way to links that conflate', async (t) => {
-  t.equal(check({ overflow: 'drop:latest-per-topic' }).unacknowledgedBytes, 256 * KIB)
-  t.equal(check({ overflow: 'drop:latest-per-topic', unacknowledgedBytes: MIB }).unacknowledgedBytes, MIB)
 })
 
 t.test('gives every transport its own options and its own defaults', async (t) => {
