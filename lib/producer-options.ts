@@ -1,6 +1,7 @@
 import type { Address } from './address.js'
 import type { Codec } from './codec.js'
 import { checkEndOptions, endOptions, tenCharacters } from './end-options.js'
+import { FanwireError, wordsOf } from './errors.js'
 import {
   badOption,
   boolean,
@@ -162,11 +163,19 @@ export function overflowRule(fallback: OverflowChoice): OptionRule<OverflowSetti
 function settle({ choice, fallback }: OverflowSetting, memoryBytes: number): OverflowAnswers {
   const check = (answer: unknown, name?: string) => checkOverflow(answer, 'producer', memoryBytes, name)
   if (typeof choice === 'function') {
-    return { overflow: check(fallback), overflowOf: (link) => check(choice(link), 'what overflow() returns') }
+    return { overflow: check(fallback), overflowOf: (link) => check(answerOf(choice, link), 'what overflow() returns') }
   }
   const overflow = check(choice ?? fallback)
   if (choice !== undefined) return { overflow, overflowOf: () => overflow }
   return { overflow, overflowOf: (link) => readModestWish(link.want, check) ?? overflow }
+}
+
+function answerOf(choice: (link: Link) => OverflowChoice, link: Link): OverflowChoice {
+  try {
+    return choice(link)
+  } catch (cause) {
+    throw new FanwireError('BAD_OPTION', `overflow() failed for ${link.remote}: ${wordsOf(cause)}`, { cause })
+  }
 }
 
 /** Who asks to be dropped from costs nobody else anything. Other wishes, and what is no wish at all, are passed over. */

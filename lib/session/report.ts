@@ -10,7 +10,8 @@ import type { Context } from '../transport.js'
  */
 export function reportFailure(context: Context, remote: string, error: unknown, what: string): FanwireError {
   if (error instanceof FanwireError) {
-    context.fault({ code: error.code, message: error.message, remote })
+    const { code, message, cause } = error
+    context.fault({ code, message, remote, ...(cause !== undefined && { cause }) })
     return error
   }
   const reason = new FanwireError('BAD_PEER', `${what}: ${error}`, { cause: error })
