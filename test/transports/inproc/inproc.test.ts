@@ -447,7 +447,7 @@ t.test('an overflow function that throws costs the link, and nothing else', asyn
   const producer = await stage.produce('inproc://throws', { overflow: (link) => answer(link) })
   const consumer = await stage.consume('inproc://throws')
   stage.platform.turn()
-  t.match(stage.faults, [{ of: 'producer', code: 'BAD_PEER', message: /no idea/, cause: { message: 'no idea' } }])
+  t.match(stage.faults, [{ of: 'producer', code: 'BAD_OPTION', message: /no idea/, cause: { message: 'no idea' } }])
   t.same(producer.links, [])
   answer = () => 'drop'
   stage.platform.advance(100)
