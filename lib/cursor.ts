@@ -46,6 +46,8 @@ export class Cursor {
   superseded = 0
   /** Messages that the window had left before the cursor came to them. */
   evicted = 0
+  /** Numbers of the first segment, its last ones, of which nobody knows yet whether they pass its filter. */
+  unsearched = 0
   /** A large message of which only a part is written. */
   partial: Partial | undefined
   /** Matches of segments that were left, and of times of deafness. */
@@ -88,10 +90,11 @@ export class Cursor {
     return deaf === undefined ? 0 : deaf.dropped + deaf.view.end - deaf.from
   }
 
+  /** Messages that wait; what was not searched yet is taken to. */
   get waiting(): number {
     const { segments } = this
     if (segments.length === 0) return 0
-    let waiting = endOf(segments[0] as Segment) - this.index
+    let waiting = this.unsearched + endOf(segments[0] as Segment) - this.index
     for (let i = 1; i < segments.length; i++) {
       const segment = segments[i] as Segment
       waiting += endOf(segment) - segment.first
@@ -115,6 +118,7 @@ export class Cursor {
     for (const [i, segment] of this.segments.entries()) {
       if (i > 0) from = segment.first
       if (endOf(segment) > from) return segment.view.numberAt(from)
+      if (i === 0 && this.unsearched > 0) return segment.endNumber - this.unsearched
     }
     return Infinity
   }
@@ -181,6 +185,7 @@ export class Cursor {
       const segment = segments[0]
       if (segment === undefined) return undefined
       if (this.index < endOf(segment)) return segment
+      if (this.unsearched > 0) return undefined
       const next = segments[1]
       if (next === undefined) return undefined
       this.#matchedBefore += segment.end - segment.first
@@ -247,6 +252,19 @@ export class Cursor {
       this.unplaced += passed
       left -= passed
     }
+    // Whoever gives up what waits gives up the search.
+    const given = Math.min(left, this.unsearched)
+    this.unsearched -= given
+    this.unplaced += given
+    this.#matchedBefore += given
+    this.advance()
+  }
+
+  /** More of the first segment has been searched. */
+  searched(unsearched: number): void {
+    const segment = this.segments[0] as Segment
+    segment.end = segment.view.end
+    this.unsearched = unsearched
     this.advance()
   }
 
@@ -268,10 +286,12 @@ export class Cursor {
   /**
    * Begins a new ledger here: what waits is counted anew, what is settled no more. Returns how many messages lie among
    * those that wait and were dropped, so that the new ledger begins with them.
+   *
+   * @param end the number that the next message will have
    */
-  rebase(): number {
+  rebase(end: number): number {
     this.advance()
-    this.number += this.unplaced
+    if (!this.deaf || this.waiting > 0) this.number = Math.min(end, this.nextWaiting)
     this.origin = this.number
     this.unplaced = 0
     this.superseded = 0
@@ -288,13 +308,14 @@ export class Cursor {
    * Goes back to `number`, after {@link rebase}: what another connection was handed is read once more, in `view` from
    * index `first` to `end`. Behind it waits what waited before.
    */
-  rewind(number: number, view: View, first: number, end: number, conflates: boolean): void {
+  rewind(number: number, view: View, first: number, end: number, conflates: boolean, unsearched = 0): void {
     const next = this.segments[0] as Segment
     this.#matchedBefore += this.index - next.first
     this.segments[0] = { ...next, first: this.index, droppedBefore: this.unplaced }
     view.hold()
     this.segments.unshift({ view, first, end, endNumber: this.number, droppedBefore: 0, conflates })
     this.unplaced = 0
+    this.unsearched = unsearched
     this.index = first
     this.number = number
     this.origin = number

@@ -13,6 +13,8 @@ import type { Platform } from './platform.js'
 import { ProducerLink } from './producer-link.js'
 import { Reader } from './reader.js'
 import type { Retention } from './retention.js'
+import type { Search } from './search.js'
+import { Searches } from './searches.js'
 import { SLAB_BYTES, type Slab } from './slab.js'
 import { type Topic, Topics } from './topics.js'
 import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
@@ -80,6 +82,7 @@ export class Fanout implements LogPort {
   #looks = 0
   readonly #turn: Turn
   readonly #history: History
+  readonly #searches: Searches
   readonly #patience: Patience
 
   constructor(
@@ -100,6 +103,10 @@ export class Fanout implements LogPort {
     this.reader = new Reader(this.log, this.topics, this.#lastValues)
     this.#turn = new Turn(platform, this.log)
     this.#history = new History(this.log, this.topics, this.#lastValues, memory, settings)
+    this.#searches = new Searches(platform, (link) => {
+      this.arm(link)
+      this.drain(link)
+    })
     this.#patience = new Patience(platform, this.links, this.gates, settings.stallMs)
   }
 
@@ -284,7 +291,8 @@ export class Fanout implements LogPort {
     const next = this.#wantedAgain(cursor, from)
     // A foreign peer has yet to say what it wants.
     const keepsFilter = link.peer?.kind !== 'fanwire' || cursor.view?.isOf(link.prefixes) === true
-    if (next !== undefined && keepsFilter) return this.#goOn(link, cursor, next)
+    if (next !== undefined && keepsFilter && cursor.unsearched === 0) return this.#goOn(link, cursor, next)
+    this.#searches.delete(link)
     this.#leave(link)
     cursor.release()
     link.beginLedger()
@@ -314,29 +322,45 @@ export class Fanout implements LogPort {
     if (cursor.view?.whole) {
       cursor.rewind(start, this.#whole, start, number, link.conflates)
     } else {
-      const { view, start: first } = this.#history.matches(link.prefixes, start, number)
-      cursor.rewind(first, view, view.base, view.end, link.conflates)
+      const search = this.#history.search(link.prefixes, start, number)
+      const { view } = search
+      const first = this.#search(search, start)
+      cursor.rewind(first, view, view.base, view.end, link.conflates, search.left)
+      if (search.left > 0) this.#searches.goOn(link, search)
     }
     if (cursor.waiting > 0) this.#behind.add(link)
     this.arm(link)
+  }
+
+  /** Searches as far as there is time now. Returns the number from which on everything found is kept. */
+  #search(search: Search, start: number): number {
+    this.#searches.begin(search)
+    const { view } = search
+    const excess = search.excess(view.base)
+    if (excess === 0) return start
+    const last = view.numberAt(view.base + excess - 1)
+    view.trim(view.base + excess)
+    return last + 1
   }
 
   #begin(link: ProducerLink, from: StartFrom): number {
     const { log } = this
     let start = this.#history.startOf(from, link.conflates, this.platform.now())
     const view = this.#viewFor(link.prefixes)
-    let past: View = view
-    if (!view.whole && start < log.next) ({ view: past, start } = this.#history.matches(link.prefixes, start, log.next))
+    const search = view.whole || start === log.next ? undefined : this.#history.search(link.prefixes, start, log.next)
+    if (search !== undefined) start = this.#search(search, start)
     const cursor = new Cursor(start)
     link.cursor = cursor
     if (start < log.next) {
-      const first = past instanceof FilteredView ? past.base : start
-      cursor.enter(past, link.conflates || from === 'latest-per-topic', start, first)
+      const conflates = link.conflates || from === 'latest-per-topic'
+      cursor.enter(search?.view ?? view, conflates, start, search?.view.base ?? start)
+      cursor.unsearched = search?.left ?? 0
     }
     cursor.enter(view, link.conflates, log.next)
     view.links.add(link)
+    if (search !== undefined && search.left > 0) this.#searches.goOn(link, search)
     if (cursor.waiting > 0) this.#behind.add(link)
-    link.catchingUp = !link.jumps && !link.conflates && cursor.excess(link.limit) > 0
+    link.catchingUp = !link.jumps && !link.conflates && (cursor.unsearched > 0 || cursor.excess(link.limit) > 0)
     this.arm(link)
     return start
   }
@@ -355,6 +379,7 @@ export class Fanout implements LogPort {
     this.links.delete(link)
     this.#behind.delete(link)
     this.#unsettled.delete(link)
+    this.#searches.delete(link)
     this.#leave(link)
     if (link.full) this.relieve(link)
     if (started) this.linkStopped(link, reason)
@@ -545,6 +570,7 @@ export class Fanout implements LogPort {
   /** The oldest slab leaves the window; what is still the newest of its topic is kept where somebody wants that. */
   #shift(): void {
     const oldest = this.log.slabs[0] as Slab
+    this.#searches.hurry(oldest.next)
     let least = this.settings.retention.latest ? 0 : Infinity
     for (const link of this.#behind) {
       if (link.cursor?.segments.some((segment) => segment.conflates)) least = Math.min(least, link.cursor.number)

@@ -2,6 +2,7 @@ import type { LastValues } from './last-values.js'
 import type { Log } from './log.js'
 import type { Memory } from './memory.js'
 import type { Retention } from './retention.js'
+import { Search } from './search.js'
 import type { Topics } from './topics.js'
 import type { StartFrom } from './transport.js'
 import { FilteredView, POSITION_BYTES } from './view.js'
@@ -28,37 +29,14 @@ export class History {
     return Math.min(log.next, Math.max(from.next, conflates ? known : log.start))
   }
 
-  /**
-   * The matches from `from` up to but not including `to`, by one scan of the index; only the newest of them where memory
-   * is short, and then `start` is later than `from`.
-   */
-  matches(prefixes: ReadonlySet<string>, from: number, to: number): { view: FilteredView; start: number } {
+  /** A search for what `prefixes` let through from `from` up to but not including `to`. */
+  search(prefixes: ReadonlySet<string>, from: number, to: number): Search {
     const { log, memory } = this
     const view = new FilteredView(memory, new Set(prefixes))
     const most = Math.max(1, Math.floor((memory.limit - memory.used) / (4 * POSITION_BYTES)))
-    let start = from
-    const push = (number: number, size: number) => {
-      if (view.end - view.base === most) {
-        start = view.numberAt(view.base) + 1
-        view.trim(view.base + 1)
-      }
-      view.push(number, size)
+    for (const value of this.lastValues.between(from, Math.min(to, log.start), view)) {
+      view.push(value.number, value.to - value.from)
     }
-    for (const value of this.lastValues.between(from, Math.min(to, log.start), view))
-      push(value.number, value.to - value.from)
-    const wanted = new Map<number, boolean>()
-    for (const slab of log.slabs) {
-      const end = Math.min(slab.count, to - slab.first)
-      for (let i = Math.max(0, from - slab.first); i < end; i++) {
-        const id = slab.topics[i] as number
-        let wants = wanted.get(id)
-        if (wants === undefined) {
-          wants = view.wants(this.topics.at(id).bytes)
-          wanted.set(id, wants)
-        }
-        if (wants) push(slab.first + i, (slab.ends[i] as number) - slab.startOf(i))
-      }
-    }
-    return { view, start }
+    return new Search(log, this.topics, view, Math.min(to, Math.max(from, log.start)), to, most)
   }
 }

@@ -247,7 +247,7 @@ export class ProducerLink implements ProducerPort {
     this.state = 'waiting'
     if (started) this.fanout.linkStopped(this, reason)
     // A ledger is per connection: what still waits is considered anew.
-    const dropped = this.cursor?.rebase() ?? 0
+    const dropped = this.cursor?.rebase(this.fanout.log.next) ?? 0
     this.outstanding = new Outstanding(false)
     this.beginLedger()
     this.#dropped.oldest = dropped
@@ -311,7 +311,7 @@ export class ProducerLink implements ProducerPort {
     // What an ended link would read may be gone.
     if (cursor === undefined || this.#starting || this.state === 'closed') return
     this.applyPolicy()
-    if (this.#mute) return
+    if (this.#mute || cursor.unsearched > 0) return
     const { reader } = this.fanout
     while (!this.#busy && this.carrier !== undefined && this.state === 'open') {
       const { superseded, evicted } = cursor
@@ -372,7 +372,8 @@ export class ProducerLink implements ProducerPort {
   /** Does what its policy says of what waits: jumps, or listens again. */
   applyPolicy(): void {
     const { cursor } = this
-    if (cursor === undefined) return
+    // How much of its past it wants is not known before that has been searched.
+    if (cursor === undefined || cursor.unsearched > 0) return
     if (this.jumps && !this.catchingUp) {
       const excess = cursor.excess(this.limit)
       if (excess > 0 && this.#yieldedUntil !== undefined) this.#yield()
@@ -398,9 +399,8 @@ export class ProducerLink implements ProducerPort {
   /** Where the alarm of its view must stand for it; `Infinity` for links that need none. */
   alarm(view: View): { end: number; bytes: number } | undefined {
     const { cursor } = this
-    if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full || this.catchingUp) {
-      return undefined
-    }
+    if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full) return undefined
+    if (this.catchingUp || cursor.unsearched > 0) return undefined
     return {
       end: view.end + this.limit.messages - cursor.waiting,
       bytes: view.bytes + this.limit.bytes - cursor.waitingBytes,
@@ -411,7 +411,7 @@ export class ProducerLink implements ProducerPort {
   checkLimit(): void {
     const { policy, cursor } = this
     if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full) return
-    if (this.catchingUp || !this.#over(this.limit.messages - 1, this.limit.bytes - 1)) return
+    if (this.catchingUp || cursor.unsearched > 0 || !this.#over(this.limit.messages - 1, this.limit.bytes - 1)) return
     if (policy.policy === 'drop') cursor.stopListening()
     else if (this.gates) this.fanout.fill(this)
     else if (policy.policy === 'buffer' && policy.then === 'drop') this.#yield()
@@ -461,10 +461,10 @@ export class ProducerLink implements ProducerPort {
       return { considered: 0, filtered: 0, dropped: { ...this.#dropped }, waiting: 0, inFlight: 0, handed: 0 }
     }
     const considered = this.fanout.considered(cursor)
-    const excess = this.jumps && !this.catchingUp ? cursor.excess(this.limit) : 0
+    const excess = this.jumps && !this.catchingUp && cursor.unsearched === 0 ? cursor.excess(this.limit) : 0
     return {
       considered,
-      filtered: considered - cursor.matched,
+      filtered: considered - cursor.matched - cursor.unsearched,
       dropped: {
         ...this.#dropped,
         newest: this.#dropped.newest + excess,
