@@ -87,7 +87,7 @@ export class Fanout implements LogPort {
 
   constructor(
     private readonly platform: Platform,
-    private readonly memory: Memory,
+    readonly memory: Memory,
     framing: Framing,
     readonly settings: FanoutSettings,
     readonly host: FanoutHost,

@@ -32,7 +32,7 @@ export class History {
   /** A search for what `prefixes` let through from `from` up to but not including `to`. */
   search(prefixes: ReadonlySet<string>, from: number, to: number): Search {
     const { log, memory } = this
-    const view = new FilteredView(memory, new Set(prefixes))
+    const view = new FilteredView(memory, prefixes)
     const most = Math.max(1, Math.floor((memory.limit - memory.used) / (4 * POSITION_BYTES)))
     for (const value of this.lastValues.between(from, Math.min(to, log.start), view)) {
       view.push(value.number, value.to - value.from)

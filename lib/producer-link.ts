@@ -1,19 +1,17 @@
 import { byteString } from './bytes.js'
 import type { Cursor } from './cursor.js'
-import { FanwireError } from './errors.js'
+import type { FanwireError } from './errors.js'
 import type { Fanout } from './fanout.js'
 import type { DropReason, ProducerLinkLedger } from './ledger.js'
 import type { LinkState } from './link.js'
 import { Outstanding } from './outstanding.js'
 import { type CompleteLimit, type OverflowText, type Policy, readWish } from './overflow.js'
+import { matches, Prefixes } from './prefixes.js'
 import type { Room } from './reader.js'
 import type { Slab } from './slab.js'
 import type { Carrier, Peer, ProducerPort, StartFrom, StreamStart } from './transport.js'
 import type { View } from './view.js'
 
-/** Subscriptions that one link may hold. */
-const MOST_SUBSCRIPTIONS = 10_000
-const MOST_SUBSCRIPTION_BYTES = 1024 * 1024
 /** Runs are not cut smaller than this, however little may be open. */
 const LEAST_RUN_BYTES = 4096
 /** What a peer may leave unacknowledged where nothing is said. */
@@ -54,8 +52,7 @@ export class ProducerLink implements ProducerPort {
   #starting = false
   /** What a busy carrier holds. */
   #pinned: Slab | undefined
-  #prefixes = new Set<string>()
-  #prefixBytes = 0
+  readonly #prefixes: Prefixes
   /** Dialled anew, and the peer, which cannot say START, has not said what it wants: nothing leaves until it does. */
   #mute = false
   /** At its limit it went on as a dropping link, at least until this time. */
@@ -69,20 +66,18 @@ export class ProducerLink implements ProducerPort {
     policy: Policy,
   ) {
     this.policy = policy
+    this.#prefixes = new Prefixes(fanout.memory)
     this.state = origin === 'dialled' ? 'waiting' : 'starting'
   }
 
-  /** An accepted link's prefixes and a dialled link's, one character a byte. */
+  /** What its peer subscribes to, one character a byte; none after a new connection until the peer says so. */
   get prefixes(): ReadonlySet<string> {
-    return this.#prefixes
+    return this.#prefixes.all
   }
 
   /** Whether it is open and has subscribed to `topic`, one character a byte. */
   wants(topic: string): boolean {
-    if (this.state !== 'open') return false
-    if (this.#prefixes.has('')) return true
-    for (const prefix of this.#prefixes) if (topic.startsWith(prefix)) return true
-    return false
+    return this.state === 'open' && matches(this.#prefixes.all, topic)
   }
 
   get want(): OverflowText | undefined {
@@ -155,16 +150,7 @@ export class ProducerLink implements ProducerPort {
 
   subscribe(prefix: Uint8Array): void {
     if (this.state === 'closed') return
-    const text = byteString(prefix, 0, prefix.length)
-    if (this.#prefixes.has(text)) return
-    if (this.#prefixes.size === MOST_SUBSCRIPTIONS || this.#prefixBytes + text.length > MOST_SUBSCRIPTION_BYTES) {
-      throw new FanwireError(
-        'BAD_PEER',
-        `peer has more than ${MOST_SUBSCRIPTIONS} subscriptions, or more than ${MOST_SUBSCRIPTION_BYTES} bytes of them`,
-      )
-    }
-    this.#prefixes.add(text)
-    this.#prefixBytes += text.length
+    if (!this.#prefixes.add(byteString(prefix, 0, prefix.length))) return
     this.#filterChanged()
     if (!this.#mute) return
     this.#mute = false
@@ -173,10 +159,7 @@ export class ProducerLink implements ProducerPort {
 
   unsubscribe(prefix: Uint8Array): void {
     if (this.state === 'closed') return
-    const text = byteString(prefix, 0, prefix.length)
-    if (!this.#prefixes.delete(text)) return
-    this.#prefixBytes -= text.length
-    this.#filterChanged()
+    if (this.#prefixes.delete(byteString(prefix, 0, prefix.length))) this.#filterChanged()
   }
 
   /** What is said before START holds from there. */
@@ -188,7 +171,6 @@ export class ProducerLink implements ProducerPort {
   #forgetFilter({ kind }: Peer): void {
     this.fanout.settle()
     this.#prefixes.clear()
-    this.#prefixBytes = 0
     this.#mute = kind === 'foreign'
   }
 
@@ -262,6 +244,7 @@ export class ProducerLink implements ProducerPort {
     this.#final = this.ledger()
     this.fanout.remove(this, started, reason)
     this.cursor?.release()
+    this.#prefixes.clear()
   }
 
   #detach(): void {
