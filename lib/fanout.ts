@@ -4,7 +4,7 @@ import type { Framing } from './framing/framing.js'
 import { History } from './history.js'
 import { Interests } from './interests.js'
 import { LastValues } from './last-values.js'
-import type { DropReason } from './ledger.js'
+import type { DropReason, ProducerLinkLedger } from './ledger.js'
 import { Log } from './log.js'
 import type { Memory } from './memory.js'
 import type { Policy } from './overflow.js'
@@ -32,6 +32,8 @@ export interface FanoutHost {
   stopped(link: ProducerLink, reason: Error | undefined): void
   filtersChanged(): void
   slow(link: ProducerLink): void
+  /** What became of a connection's messages; `connections` is 0 for a dialled link that had none meanwhile. */
+  ended(ledger: ProducerLinkLedger, connections: 0 | 1): void
   /** Links that hold `send()` back have come, or the last one has gone. */
   gateChanged(): void
   /** A link has got further. */

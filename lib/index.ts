@@ -59,6 +59,7 @@ export {
   balanceStream,
   type Dropped,
   type DropReason,
+  type EndedLedger,
   type ProducerLedger,
   type ProducerLinkLedger,
   type StreamLedger,

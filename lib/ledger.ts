@@ -1,10 +1,13 @@
 /** What became of everything that was offered to a producer: `offered = accepted + refused`. */
 export interface ProducerLedger {
-  /** Calls of `send` and `trySend` that are settled, with a well-formed topic and data. */
+  /** Calls of `send` and `trySend` that are settled, those among them whose topic or data was refused. */
   readonly offered: number
   /** Those that took a number. */
   readonly accepted: number
-  /** Those that nobody got: a link was full, the waiting room was full, the caller gave up, the producer closed. */
+  /**
+   * Those that nobody got: a link was full, the waiting room was full, the caller gave up, the producer was closed, or
+   * the topic or the data cannot be sent.
+   */
   readonly refused: number
   /** Accepted while there was no link at all. */
   readonly unheard: number
@@ -30,6 +33,11 @@ export interface ProducerLinkLedger {
   readonly acknowledged?: number | undefined
   /** At a link's end: in flight or handed, but not acknowledged; undefined for peers that never acknowledge. */
   readonly unknown?: number | undefined
+}
+
+/** What became of the messages of connections that have ended, added up: {@link ProducerLinkLedger} holds for the sums. */
+export interface EndedLedger extends ProducerLinkLedger {
+  readonly connections: number
 }
 
 /** Why a producer dropped a message that the peer wanted. */

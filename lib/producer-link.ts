@@ -2,7 +2,7 @@ import { byteString } from './bytes.js'
 import type { Cursor } from './cursor.js'
 import type { FanwireError } from './errors.js'
 import type { Fanout } from './fanout.js'
-import type { DropReason, ProducerLinkLedger } from './ledger.js'
+import { countDropped, type DropReason, type ProducerLinkLedger } from './ledger.js'
 import type { LinkState } from './link.js'
 import { Outstanding } from './outstanding.js'
 import { type CompleteLimit, type OverflowText, type Policy, readWish } from './overflow.js'
@@ -226,13 +226,10 @@ export class ProducerLink implements ProducerPort {
     }
     this.#detach()
     const started = this.state === 'open'
+    this.applyPolicy()
     this.state = 'waiting'
     if (started) this.fanout.linkStopped(this, reason)
-    // A ledger is per connection: what still waits is considered anew.
-    const dropped = this.cursor?.rebase(this.fanout.log.next) ?? 0
-    this.outstanding = new Outstanding(false)
-    this.beginLedger()
-    this.#dropped.oldest = dropped
+    this.#endLedger(started ? 1 : 0)
     this.fanout.host.progressed()
   }
 
@@ -242,9 +239,28 @@ export class ProducerLink implements ProducerPort {
     const started = this.state === 'open'
     this.state = 'closed'
     this.#final = this.ledger()
+    this.fanout.host.ended(this.#final, started ? 1 : 0)
     this.fanout.remove(this, started, reason)
     this.cursor?.release()
     this.#prefixes.clear()
+  }
+
+  /** A ledger is per connection: what still waits, and what was dropped behind that, is considered anew. */
+  #endLedger(connections: 0 | 1): void {
+    const { cursor } = this
+    if (cursor !== undefined) {
+      const { origin } = cursor
+      const { dropped, inFlight, handed, acknowledged, unknown } = this.ledger()
+      const kept = cursor.rebase(this.fanout.log.next)
+      const settled = { ...dropped, oldest: dropped.oldest - cursor.deafDropped - kept }
+      const considered = cursor.origin - origin
+      const filtered = considered - countDropped(settled) - inFlight - handed
+      const ledger = { considered, filtered, dropped: settled, waiting: 0, inFlight, handed, acknowledged, unknown }
+      this.fanout.host.ended(ledger, connections)
+      this.beginLedger()
+      this.#dropped.oldest = kept
+    }
+    this.outstanding = new Outstanding(false)
   }
 
   #detach(): void {

@@ -2,11 +2,12 @@ import { byteString, cloneBytes } from './bytes.js'
 import type { Codec } from './codec.js'
 import { DropNotices } from './drop-notices.js'
 import { Emitter } from './emitter.js'
+import { EndedConnections } from './ended-connections.js'
 import { FanwireError, withoutCode } from './errors.js'
 import { Fanout, type FanoutHost, type FanoutSettings } from './fanout.js'
 import { FlushWaiter } from './flush-waiter.js'
 import type { Framing } from './framing/framing.js'
-import type { DropReason, ProducerLedger, ProducerLinkLedger } from './ledger.js'
+import type { DropReason, EndedLedger, ProducerLedger, ProducerLinkLedger } from './ledger.js'
 import type { LinkDescription, LinkState } from './link.js'
 import { Memory } from './memory.js'
 import { badOption } from './options.js'
@@ -71,6 +72,11 @@ export interface ProducerStats extends ProducerLedger {
   readonly next: number
   readonly memory: { readonly used: number; readonly limit: number }
   readonly links: readonly (LinkDescription & ProducerLinkLedger)[]
+  /**
+   * What became of the connections that have ended and stand in `links` no more: at most one sum of those whose peers
+   * acknowledge, and one of the others.
+   */
+  readonly ended: readonly EndedLedger[]
   /** What the sockets have to tell beside the ledgers; each transport's page says it. */
   readonly ends: readonly object[]
 }
@@ -116,6 +122,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   /** Takes the place of the logs. */
   #store: Store | undefined
   readonly #drops: DropNotices<ProducerLink | undefined, DropReason | 'refused'>
+  readonly #ended = new EndedConnections()
   readonly #run: number
   #lastRefusal: unknown
   /** Every link says which topics it wants. */
@@ -306,10 +313,10 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
 
   /** Exact counts, at this moment. */
   stats(): ProducerStats {
-    return this.#statsOf(this.#allLinks())
+    return this.#statsOf(this.#allLinks(), this.#ended.ledgers())
   }
 
-  #statsOf(links: readonly ProducerLink[]): ProducerStats {
+  #statsOf(links: readonly ProducerLink[], ended: readonly EndedLedger[]): ProducerStats {
     const { pending, refused } = this.#store ?? { pending: 0, refused: 0 }
     return {
       stream: this.stream,
@@ -329,6 +336,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
         })),
         ...(this.#store?.end.ledgers() ?? []),
       ],
+      ended,
       ends: this.#ends.flatMap((end) => (end.kind === 'log' && end.counts !== undefined ? [end.counts()] : [])),
     }
   }
@@ -370,11 +378,12 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     this.#state = 'closed'
     this.#room.empty(closed)
     const links = this.#allLinks()
+    const ended = this.#ended.ledgers()
     for (const fanout of this.#fanouts) fanout.close()
     await Promise.all(this.#ends.map((end) => end.close()))
     for (const check of [...this.#checks]) check()
     this.#drops.close()
-    return this.#statsOf(links)
+    return this.#statsOf(links, ended)
   }
 
   // Sending.
@@ -608,6 +617,10 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   stopped(link: ProducerLink, reason: Error | undefined): void {
     this.emit('unlink', link, reason)
     this.platform.diagnose('unlink', () => ({ producer: this, link, reason }))
+  }
+
+  ended(ledger: ProducerLinkLedger, connections: 0 | 1): void {
+    this.#ended.add(ledger, connections)
   }
 
   filtersChanged(): void {

@@ -64,7 +64,7 @@ function producerImbalance(producer: Producer): string | undefined {
   const stats = producer.stats()
   const { used, limit } = stats.memory
   if (used < 0 || used > limit) return `memory.used is ${used}, which is not within 0 and ${limit}`
-  const sums = [balanceProducer(stats), ...stats.links.map(balanceLink)]
+  const sums = [balanceProducer(stats), ...[...stats.links, ...stats.ended].map(balanceLink)]
   const wrong = sums.find((sum) => sum !== undefined)
   return wrong === undefined ? undefined : `${wrong} in ${JSON.stringify(stats)}`
 }

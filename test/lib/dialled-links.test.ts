@@ -97,6 +97,36 @@ t.test('what a consumer subscribes to before its START holds together, whatever 
   await producer.close({ drainMs: 0 })
 })
 
+t.test('the ledgers of connections that have ended are added up, by whether the peer acknowledged', async (t) => {
+  const { producer, link, turn, send } = open()
+  t.same(producer.stats().ended, [])
+  const fanout = producer.log(zmtpFraming)
+  const guest = fanout.open('guest', 'accepted')
+  const guestPeer = new FakePeer().connect(guest, ['a'], 'now')
+  const foreign = fanout.open('foreign guest', 'accepted')
+  new FakePeer({ kind: 'foreign' }).connect(foreign, ['b'], 'now')
+  const first = new FakePeer().connect(link, ['b'], 'now')
+  send('a', 'b', 'a')
+  turn()
+  for (const peer of [guestPeer, first]) {
+    peer.receive()
+    peer.acknowledge()
+  }
+  send('a')
+  turn()
+  guest.disconnected(new Error('gone'))
+  foreign.disconnected(new Error('gone'))
+  link.disconnected(new Error('broken'))
+  send('b')
+  t.match(producer.stats().ended, [
+    { connections: 2, considered: 8, filtered: 4, waiting: 0, handed: 4, acknowledged: 3, unknown: 1 },
+    { connections: 1, considered: 4, filtered: 3, waiting: 0, handed: 1, acknowledged: undefined, unknown: undefined },
+  ])
+  const { links, ended } = await producer.close({ drainMs: 0 })
+  t.match(links, [{ considered: 1, waiting: 1 }], 'what has waited for the link that is away')
+  t.match(ended, [{ connections: 2 }, { connections: 1, considered: 4 }])
+})
+
 t.test('a consumer that comes and goes gets each message once, and every ledger balances', async () => {
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.record({ send: fc.integer({ min: 1, max: 30 }) }) },
@@ -117,6 +147,8 @@ t.test('a consumer that comes and goes gets each message once, and every ledger 
         let peer = new FakePeer({ kernelBytes }).connect(link, [filter], 'now')
         const { run } = peer.start as { run: number }
         let connected = true
+        // Numbers that more than one connection considered.
+        let again = 0
         const seen: number[] = []
         const read = () => {
           seen.push(...numbersOf(peer))
@@ -136,12 +168,19 @@ t.test('a consumer that comes and goes gets each message once, and every ledger 
             read()
             filter = step.back
             const next = peer.next as number
+            const { links, next: end } = producer.stats()
+            again += end - (links[0]?.considered ?? 0) - next
             peer = new FakePeer({ kernelBytes }).connect(link, [filter], { stream: STREAM, run, next })
             connected = true
             if (peer.start?.next !== next) throw new Error(`${peer.start?.next} comes after ${next}`)
           }
-          const wrong = balanceLink(producer.stats().links[0] as never)
-          if (wrong !== undefined) throw new Error(wrong)
+          const { links, ended, next } = producer.stats()
+          for (const ledger of [...links, ...ended]) {
+            const wrong = balanceLink(ledger)
+            if (wrong !== undefined) throw new Error(wrong)
+          }
+          const considered = [...links, ...ended].reduce((sum, ledger) => sum + ledger.considered, 0)
+          if (considered !== next - 1 + again) throw new Error(`${considered} considered of ${next - 1} and ${again}`)
         }
         turn()
         if (connected) peer.receive(10_000)
