@@ -140,6 +140,7 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
     this.#port?.started(readStream(data))
     this.flowing = true
     this.settled()
+    if (this.isOpen) this.setup.flowing?.()
   }
 
   #finish(data: Uint8Array): void {

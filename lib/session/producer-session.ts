@@ -150,7 +150,9 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
     this.#started = true
     this.settled()
     const start = this.#port?.start(readStart(data))
-    if (start !== undefined && this.isOpen) this.wire.write(writeStream(start))
+    if (start === undefined || !this.isOpen) return
+    this.wire.write(writeStream(start))
+    this.setup.flowing?.()
   }
 
   #acknowledged(data: Uint8Array): void {

@@ -39,6 +39,8 @@ export interface SessionSetup<C extends Context> {
   readonly remote: string
   /** The handshake is done. */
   readonly opened?: () => void
+  /** START and STREAM are said, so that messages flow. Of foreign peers, who say neither, nobody is told. */
+  readonly flowing?: () => void
   /** The session is over; called once. A failure has been reported already; what is `unmet` has a reason always. */
   readonly closed: (ending: Ending, reason: Error | undefined) => void
 }

@@ -49,6 +49,11 @@ export class Connection implements Wire {
     this.write(Buffer.concat([writeGreeting(), session.ready]))
   }
 
+  /** The peer has sent something. */
+  get heard(): boolean {
+    return this.#greeting === undefined || this.#greeting.length > 0
+  }
+
   write(bytes: Uint8Array): 'taken' | 'busy' {
     if (this.#ended || this.socket.destroyed) return 'busy'
     this.socket.write(bytes, this.#written)

@@ -4,7 +4,7 @@ import { FanwireError, wordsOf } from '../../lib/errors.js'
 import type { Timer } from '../../lib/platform.js'
 import type { Ending, Session } from '../../lib/session/session.js'
 import { Connection } from './connection.js'
-import { call } from './endpoint.js'
+import { call, closed } from './endpoint.js'
 import type { Port, Side } from './side.js'
 
 /**
@@ -16,8 +16,11 @@ export type DiallerState = 'connecting' | 'handshaking' | 'open' | 'waiting' | '
 /** Keeps one link connected to an address for as long as it is wanted. */
 export class Dialler<P extends Port> {
   #state: DiallerState = 'waiting'
-  /** Attempts in a row that came to nothing. */
+  /** Attempts in a row that came to nothing, or to a connection that did not last. */
   #failures = 0
+  /** How long it waited before the last attempt, in milliseconds, and when that opened a connection. */
+  #waitedMs = 0
+  #openedAt = 0
   #socket: Socket | undefined
   #connection: Connection | undefined
   #session: Session | undefined
@@ -110,8 +113,11 @@ export class Dialler<P extends Port> {
           this.#session?.close()
           return
         }
-        this.#failures = 0
+        this.#openedAt = this.side.context.platform.now()
         this.#become('open')
+      },
+      flowing: () => {
+        this.#failures = 0
       },
       closed: (ending, reason) => this.#ended(ending, reason),
     })
@@ -126,10 +132,14 @@ export class Dialler<P extends Port> {
     }
     if (ending === 'unmet') {
       // The wire has no word for it after which libzmq would come back.
-      const why = `${wordsOf(reason)}, as happens when all maxLinks of a listener are taken`
-      this.#failed(new Error(why, { cause: reason }))
+      const heard = this.#connection?.heard === true
+      const why = heard ? '' : ', as happens when all maxLinks of a listener are taken'
+      this.#failed(new Error(`${wordsOf(reason)}${why}`, { cause: reason }))
       return
     }
+    // A peer that leaves sooner than it was waited for is no reason to come back at once.
+    const lived = this.side.context.platform.now() - this.#openedAt
+    if (this.#state === 'open' && lived >= this.#waitedMs) this.#failures = 0
     if (ending === 'lost' && reason !== undefined) this.#report(reason)
     // Whoever breaks the protocol once will most likely do it again.
     const broken = ending === 'failed' && reason instanceof FanwireError && reason.code === 'BAD_PEER'
@@ -163,7 +173,8 @@ export class Dialler<P extends Port> {
     }
     this.#become('waiting')
     const [byte = 0] = platform.random(new Uint8Array(1))
-    this.#timer = platform.timer(delayMs * (0.5 + byte / 512), () => {
+    this.#waitedMs = delayMs * (0.5 + byte / 512)
+    this.#timer = platform.timer(this.#waitedMs, () => {
       this.#timer = undefined
       this.dial()
     })
@@ -190,9 +201,4 @@ function reasons(cause: Error | undefined): string {
  */
 function isOwnEcho({ localAddress, localPort, remoteAddress, remotePort }: Socket): boolean {
   return localPort !== undefined && localPort === remotePort && localAddress === remoteAddress
-}
-
-/** Settles when the socket is closed. */
-export function closed(socket: Socket): Promise<void> {
-  return socket.closed ? Promise.resolve() : new Promise((resolve) => socket.once('close', () => resolve()))
 }

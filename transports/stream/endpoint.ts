@@ -45,6 +45,11 @@ export function remoteUrl({ scheme, url, path }: Address, socket: Socket, count:
   return `${scheme}://${formatHostPort(host, socket.remotePort ?? 0)}`
 }
 
+/** Settles when the socket is closed. */
+export function closed(socket: Socket): Promise<void> {
+  return socket.closed ? Promise.resolve() : new Promise((resolve) => socket.once('close', () => resolve()))
+}
+
 function bind(server: Server, { path, host, port }: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)

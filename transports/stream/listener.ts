@@ -4,8 +4,7 @@ import { FanwireError, wordsOf } from '../../lib/errors.js'
 import type { Session } from '../../lib/session/session.js'
 import type { Fault } from '../../lib/transport.js'
 import { Connection } from './connection.js'
-import { closed } from './dialler.js'
-import { boundUrl, remoteUrl, serve } from './endpoint.js'
+import { boundUrl, closed, remoteUrl, serve } from './endpoint.js'
 import type { Port, Side } from './side.js'
 
 /** The connections of one end, over all addresses that it listens on. */

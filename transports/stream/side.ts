@@ -23,6 +23,7 @@ export interface SessionHooks<P extends Port> {
   /** Gives the session its port, once the peer has proved to be of the right kind. */
   readonly claim: () => P
   readonly opened?: () => void
+  readonly flowing?: () => void
   readonly closed: (ending: Ending, reason: Error | undefined) => void
 }
 

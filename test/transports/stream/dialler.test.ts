@@ -2,8 +2,10 @@ import dns from 'node:dns'
 import { Socket } from 'node:net'
 import { test } from 'tap'
 import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
-import { consume, produce, RawListener, READY_PUB } from './doubles.js'
+import { consume, fanwireReady, hex, produce, RawListener, READY_PUB } from './doubles.js'
 
+const STREAM =
+  '0431 06 53545245414d 30313233343536373839 0000000000000007 0000000000000064 000000000000005a 0000000000001000'
 const FAST = { reconnectMinMs: 100, reconnectMaxMs: 800 }
 
 test('keeps dialling, waiting longer after every failure, and tells of each', async (t) => {
@@ -101,12 +103,77 @@ test('comes back after the peer has gone, with one link and its subscriptions se
     t.equal(await peer.frame(), '040b0953554253435249424561')
     t.equal(await peer.frame(), '040a09535542534352494245')
     const before = link?.events.all.length
+    // It has lasted as long as was waited for it.
+    consumer.clock.advance(100)
     if (i % 2 === 0) peer.socket.destroy()
     else peer.socket.resetAndDestroy()
     await link?.until('disconnected', before)
     consumer.clock.advance(100)
   }
   t.equal(consumer.links.all.length, 1)
+})
+
+test('waits longer every time for a peer that leaves as soon as it is there', async (t) => {
+  for (const [what, ready] of [
+    ['a foreign peer', READY_PUB],
+    ['a fanwire peer that does not say STREAM', fanwireReady('PUB')],
+  ] as const) {
+    const listener = await RawListener.open()
+    const consumer = await consume(listener.url, { role: 'dial', options: FAST })
+    t.teardown(async () => {
+      await consumer.close()
+      await listener.close()
+    })
+    const link = await consumer.links.until(() => true)
+    for (const [i, longest] of [100, 200, 400, 800, 800].entries()) {
+      const peer = await listener.peer(i)
+      await peer.handshake(1, ready)
+      const before = link.events.all.length
+      peer.socket.end()
+      await link.until('disconnected', before)
+      consumer.clock.advance(longest / 2 - 1)
+      t.equal(listener.peers.all.length, i + 1, `${what} is not called yet`)
+      consumer.clock.advance(longest / 2 + 1)
+    }
+    await listener.peer(5)
+  }
+})
+
+test('comes back soon to a fanwire peer that has said STREAM, however short it was there', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const consumer = await consume(listener.url, { role: 'dial', options: FAST })
+  t.teardown(() => consumer.close())
+  const link = await consumer.links.until(() => true)
+  for (let i = 0; i < 5; i++) {
+    const peer = await listener.peer(i)
+    await peer.handshake(1, fanwireReady('PUB'))
+    const before = link.events.all.length
+    peer.write(hex(STREAM))
+    await link.until('started', i === 0 ? 0 : before)
+    peer.socket.end()
+    await link.until('disconnected', before)
+    consumer.clock.advance(100)
+  }
+  await listener.peer(5)
+})
+
+test('names maxLinks as a possible cause where the peer hung up without a word, and only there', async (t) => {
+  const listener = await RawListener.open()
+  t.teardown(() => listener.close())
+  const consumer = await consume(listener.url, { role: 'dial', options: FAST })
+  t.teardown(() => consumer.close())
+  const silent = await listener.peer(0)
+  await silent.read(64)
+  silent.socket.end()
+  t.match(await consumer.faults.until(() => true), { code: 'CONNECT_FAILED', message: /hung up.*maxLinks/ })
+  consumer.clock.advance(100)
+  const other = await listener.peer(1)
+  other.write(writeGreeting())
+  await other.read(64)
+  other.socket.end()
+  const fault = await consumer.faults.until(() => true, 1)
+  t.match(fault, { code: 'CONNECT_FAILED', message: /hung up during the handshake$/ })
 })
 
 test('waits long after a peer that broke the protocol, or hung up in the handshake', async (t) => {
