@@ -1,7 +1,7 @@
 import type { Codec } from './codec.js'
-import { ConsumerLink, type ConsumerLinkHost } from './consumer-link.js'
+import { ConsumerLink } from './consumer-link.js'
 import { checkPrefix, MOST_TOPICS } from './consumer-options.js'
-import { Delivery, type DeliveryHost } from './delivery.js'
+import { Delivery } from './delivery.js'
 import { DropNotices } from './drop-notices.js'
 import { Emitter } from './emitter.js'
 import { FanwireError, withoutCode, wordsOf } from './errors.js'
@@ -15,7 +15,7 @@ import type { Arrival, Message, MessageSource } from './message.js'
 import { badOption } from './options.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
-import type { Stream, StreamHost } from './stream.js'
+import type { Stream } from './stream.js'
 import { Streams } from './streams.js'
 import { Subscriptions } from './subscriptions.js'
 import { Tally, type TallyCounts } from './tally.js'
@@ -139,10 +139,12 @@ export interface SourcesOptions {
 /** Receives messages from all that send them. Made by `createConsumer`. */
 export class Consumer<T = Uint8Array>
   extends Emitter<ConsumerEvents>
-  implements ConsumerLinkHost, StreamHost, DeliveryHost, AsyncIterable<Message<T>>, AsyncDisposable
+  implements AsyncIterable<Message<T>>, AsyncDisposable
 {
   readonly id: string
+  /** @internal */
   readonly names: TopicNames
+  /** @internal */
   readonly subscriptions: Subscriptions
   readonly #delivery: Delivery<T>
   readonly #streams: Streams
@@ -161,11 +163,16 @@ export class Consumer<T = Uint8Array>
   #closed = false
   #closing: Promise<ConsumerStats> | undefined
 
+  /** @internal */
+  readonly platform: Platform
+
+  /** @internal */
   constructor(
-    readonly platform: Platform,
+    platform: Platform,
     private readonly settings: ConsumerSettings,
   ) {
     super()
+    this.platform = platform
     const { id, topics, overflow, codec, from, holdMs, lines } = settings
     this.id = id
     this.names = new TopicNames(platform)
@@ -183,7 +190,11 @@ export class Consumer<T = Uint8Array>
     })
   }
 
-  /** Announces a source: called by transports, through their context. */
+  /**
+   * Announces a source: called by transports, through their context.
+   *
+   * @internal
+   */
   open(remote: string, origin: 'accepted' | 'dialled'): ConsumerLink {
     const link = new ConsumerLink(this, remote, origin)
     // Who comes while the ends are being closed has come too late.
@@ -192,6 +203,7 @@ export class Consumer<T = Uint8Array>
     return link
   }
 
+  /** @internal */
   attach(end: ConsumerEnd): void {
     this.#ends.push(end)
   }
@@ -351,28 +363,34 @@ export class Consumer<T = Uint8Array>
 
   // What the links tell.
 
+  /** @internal */
   get prefixes(): readonly Uint8Array[] {
     return this.subscriptions.prefixes
   }
 
+  /** @internal */
   get from(): StartFrom {
     return this.settings.from
   }
 
+  /** @internal */
   get manual(): boolean {
     return this.settings.acknowledge === 'manual'
   }
 
+  /** @internal */
   get refusal(): Error | undefined {
     const { overflow } = this.settings
     const refuses = overflow.policy === 'buffer' && overflow.then === 'disconnect' && this.#delivery.full
     return refuses ? exhausted() : undefined
   }
 
+  /** @internal */
   knownStream(name: string): Stream | undefined {
     return this.#streams.known(name)
   }
 
+  /** @internal */
   streamFor(link: ConsumerLink, start: StreamStart): Stream {
     const { stream, isNew } = this.#streams.find(start, link.line)
     if (isNew) {
@@ -383,12 +401,14 @@ export class Consumer<T = Uint8Array>
     return stream
   }
 
+  /** @internal */
   opened(link: ConsumerLink): void {
     this.emit('link', link)
     this.platform.diagnose('link', () => ({ consumer: this, link }))
     this.#recheck()
   }
 
+  /** @internal */
   closed(link: ConsumerLink, wasOpen: boolean, reason: Error | undefined): void {
     this.#paused.delete(link)
     if (link.ended && this.#links.delete(link)) this.#bury(link.unsequenced)
@@ -397,6 +417,7 @@ export class Consumer<T = Uint8Array>
     this.platform.diagnose('unlink', () => ({ consumer: this, link, reason }))
   }
 
+  /** @internal */
   paused(link: ConsumerLink): void {
     this.#paused.add(link)
     const now = this.platform.now()
@@ -407,11 +428,13 @@ export class Consumer<T = Uint8Array>
     this.platform.defer(() => this.#slow({ reason: 'inbox', link, message }))
   }
 
+  /** @internal */
   reset({ remote }: ConsumerLink, { name }: Stream): void {
     const message = `the stream ${name} goes back to old numbers; its producer seems to have begun anew under its name`
     this.fault({ code: 'SEQUENCE_RESET', message, remote, stream: name })
   }
 
+  /** @internal */
   stuck(link: ConsumerLink): void {
     const message = `${link.remote} waits for message.ack(), since acknowledge is 'manual' and nothing was acknowledged`
     this.#slow({ reason: 'acknowledge', link, message })
@@ -422,6 +445,7 @@ export class Consumer<T = Uint8Array>
     this.platform.diagnose('slow', () => ({ consumer: this, ...slow }))
   }
 
+  /** @internal */
   fault(told: Fault): void {
     // Whoever passes on the message of an error has the code in it.
     const fault = { ...told, message: withoutCode(told.code, told.message) }
@@ -431,24 +455,29 @@ export class Consumer<T = Uint8Array>
 
   // What the streams tell.
 
+  /** @internal */
   deliver(arrival: Arrival<never>): boolean {
     return this.#delivery.deliver(arrival)
   }
 
+  /** @internal */
   get full(): boolean {
     return this.#delivery.full
   }
 
+  /** @internal */
   gap({ name }: Stream, change: GapChange): void {
     if (this.listenerCount('gap') > 0) this.emit('gap', { stream: name, ...change })
     this.platform.diagnose('gap', () => ({ consumer: this, stream: name, ...change }))
   }
 
+  /** @internal */
   lost({ name }: Stream, { from, to, state }: GapChange): void {
     if (this.settings.onLoss !== 'fail') return
     this.#delivery.fail(new FanwireError('LOST', `numbers ${from} to ${to - 1} of the stream ${name} are ${state}`))
   }
 
+  /** @internal */
   finished({ name, next }: Stream): void {
     this.emit('end', { stream: name, next })
     this.platform.diagnose('end', () => ({ consumer: this, stream: name, next }))
@@ -456,10 +485,12 @@ export class Consumer<T = Uint8Array>
 
   // What the delivery tells.
 
+  /** @internal */
   dropped(reason: InboxDropReason): void {
     this.#drops.add(undefined, reason, 1)
   }
 
+  /** @internal */
   exhausted({ source }: Arrival<never>): void {
     // In a turn of its own: the carrier is in the middle of its bytes.
     this.platform.defer(() => {
@@ -467,6 +498,7 @@ export class Consumer<T = Uint8Array>
     })
   }
 
+  /** @internal */
   diverged(source: Intake, number: number): void {
     const link = [...this.#links].find((each) => each.feeds(source))
     const message = `${link?.remote ?? 'a line'} brings the number ${number} with other bytes than another line; the first copy is kept`
@@ -475,12 +507,14 @@ export class Consumer<T = Uint8Array>
     })
   }
 
+  /** @internal */
   undecodable({ topic, source }: Arrival<never>, cause: unknown): void {
     const message = `a message of ${topic} cannot be decoded: ${wordsOf(cause)}`
     // A loop is in the middle of taking.
     this.platform.defer(() => this.fault({ code: 'UNDECODABLE', message, ...streamOf(source), cause }))
   }
 
+  /** @internal */
   roomy(): void {
     // In a turn of its own: a loop is in the middle of taking, and what comes now may make listeners take as well.
     this.platform.defer(() => this.#resume())

@@ -32,6 +32,7 @@ export {
   text,
 } from './codec.js'
 export type {
+  Consumer,
   ConsumerEvents,
   ConsumerStats,
   Gap,
@@ -44,7 +45,6 @@ export type {
   SourcesOptions,
   StreamIdentity,
 } from './consumer.js'
-export { Consumer } from './consumer.js'
 export type { ConsumerOptions, ConsumerOverflow } from './consumer-options.js'
 export type { OptionsFor } from './end-options.js'
 export { type ErrorCode, FanwireError } from './errors.js'
@@ -85,12 +85,12 @@ export type {
   Drop,
   Link,
   LinkedOptions,
+  Producer,
   ProducerEvents,
   ProducerStats,
   Refusal,
   SendOptions,
 } from './producer.js'
-export { Producer } from './producer.js'
 export type { ProducerOptions, RetainText } from './producer-options.js'
 export type { RecoveryTerms, RequestTerms } from './recovery.js'
 export type { RetainedPast } from './retention.js'

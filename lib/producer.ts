@@ -4,7 +4,7 @@ import { DropNotices } from './drop-notices.js'
 import { Emitter } from './emitter.js'
 import { EndedConnections } from './ended-connections.js'
 import { FanwireError, withoutCode } from './errors.js'
-import { Fanout, type FanoutHost, type FanoutSettings } from './fanout.js'
+import { Fanout, type FanoutSettings } from './fanout.js'
 import { FlushWaiter } from './flush-waiter.js'
 import type { Framing } from './framing/framing.js'
 import type { DropReason, EndedLedger, ProducerLedger, ProducerLinkLedger } from './ledger.js'
@@ -112,7 +112,7 @@ const SENT = Promise.resolve()
 const LONGEST_MS = 2 ** 31 - 1
 
 /** Sends messages to all who want them. Made by `createProducer`. */
-export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> implements FanoutHost, AsyncDisposable {
+export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> implements AsyncDisposable {
   readonly stream: string
   readonly #memory: Memory
   readonly #room: WaitingRoom
@@ -147,6 +147,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     }
   }
 
+  /** @internal */
   constructor(
     private readonly platform: Platform,
     private readonly settings: ProducerSettings,
@@ -160,7 +161,11 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     this.#drops = new DropNotices(platform, (link, reason, count) => this.#announce(link, reason, count))
   }
 
-  /** The log for a framing: called while ends are being opened, before the first message. */
+  /**
+   * The log for a framing: called while ends are being opened, before the first message.
+   *
+   * @internal
+   */
   log(framing: Framing): Fanout {
     let fanout = this.#fanouts.find(({ log }) => log.framing.name === framing.name)
     if (fanout === undefined) {
@@ -170,7 +175,10 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return fanout
   }
 
-  /** @param places of its addresses among all that the producer was given; behind those that are attached, unless given */
+  /**
+   * @param places of its addresses among all that the producer was given; behind those that are attached, unless given
+   * @internal
+   */
   attach(end: ProducerEnd, traits: Traits, places: readonly number[] = []): void {
     this.#ends.push(end)
     for (const [i, url] of end.urls.entries()) this.#urls[places[i] ?? this.#urls.length] = url
@@ -600,38 +608,46 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
 
   // What the fanouts tell.
 
+  /** @internal */
   policyFor(link: ProducerLink): Policy {
     return this.settings.overflow(link)
   }
 
+  /** @internal */
   dropped(link: ProducerLink, reason: DropReason, count: number): void {
     this.#drops.add(link, reason, count)
   }
 
+  /** @internal */
   started(link: ProducerLink): void {
     this.emit('link', link)
     this.platform.diagnose('link', () => ({ producer: this, link }))
     this.progressed()
   }
 
+  /** @internal */
   stopped(link: ProducerLink, reason: Error | undefined): void {
     this.emit('unlink', link, reason)
     this.platform.diagnose('unlink', () => ({ producer: this, link, reason }))
   }
 
+  /** @internal */
   ended(ledger: ProducerLinkLedger, connections: 0 | 1): void {
     this.#ended.add(ledger, connections)
   }
 
+  /** @internal */
   filtersChanged(): void {
     this.progressed()
   }
 
+  /** @internal */
   slow(link: ProducerLink): void {
     this.emit('slow', link)
     this.platform.diagnose('slow', () => ({ producer: this, link }))
   }
 
+  /** @internal */
   fault(told: Fault): void {
     // Whoever passes on the message of an error has the code in it.
     const fault = { ...told, message: withoutCode(told.code, told.message) }
@@ -639,10 +655,12 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     this.platform.diagnose('fault', () => ({ producer: this, ...fault }))
   }
 
+  /** @internal */
   gateChanged(): void {
     this.#updateGate()
   }
 
+  /** @internal */
   progressed(): void {
     if (this.#checks.size > 0) for (const check of [...this.#checks]) check()
   }

@@ -67,10 +67,6 @@ export class Topics {
     return this.#byId[id] as Topic
   }
 
-  get size(): number {
-    return this.#byText.size
-  }
-
   /** @throws {FanwireError} `BAD_TOPIC` */
   add(text: string): Topic {
     checkTopic(text)

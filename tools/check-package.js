@@ -17,6 +17,7 @@ try {
   )
   const tarball = join(scratch, filename)
   checkContents(files.map(({ path }) => path))
+  checkFace()
   run('npx', ['publint', tarball, '--strict'], root)
   run('npx', ['attw', tarball, '--profile', 'esm-only'], root)
   checkInstalled(tarball)
@@ -45,6 +46,22 @@ function checkContents(packed) {
   for (const path of foreign) console.error(`has no place in the package: ${path}`)
   if (missing.length + foreign.length > 0) throw new Error('the package does not hold what it should')
   console.log(`the package holds ${packed.length} files, all expected`)
+}
+
+/** What the classes of the public face are made of is nobody's business: their types show what applications call. */
+function checkFace() {
+  const face = {
+    Producer: 'stream urls links send trySend seesTopics hasSubscribers linked flush stats close unref',
+    Consumer: 'id urls links subscribe unsubscribe messages batches linked stats close unref',
+  }
+  for (const [name, expected] of Object.entries(face)) {
+    const types = readFileSync(join(root, 'dist/lib', `${name.toLowerCase()}.d.ts`), 'utf8')
+    const [, body] = types.match(new RegExp(`export declare class ${name}<[^]*?\\{\\n([^]*?)\\n\\}`))
+    const members = Array.from(body.matchAll(/^ {4}(?:get |readonly )?(\w+)[(:]/gm), ([, member]) => member)
+    const shown = members.join(' ')
+    if (shown !== expected) throw new Error(`${name} shows ${shown}, expected ${expected}`)
+    console.log(`${name} shows what applications call, and nothing else`)
+  }
 }
 
 /** Every entry loads, and every command tells its version, in a project that has nothing but the package. */
