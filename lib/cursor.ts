@@ -333,6 +333,7 @@ export class Cursor {
   }
 }
 
-function endOf(segment: Segment): number {
+/** Where a segment ends so far. */
+export function endOf(segment: Segment): number {
   return Math.min(segment.end, segment.view.end)
 }

@@ -1,5 +1,5 @@
 import { copyBytes, copyWords } from './bytes.js'
-import type { Cursor, Partial, Segment } from './cursor.js'
+import { type Cursor, endOf, type Partial, type Segment } from './cursor.js'
 import type { SkipFraming } from './framing/framing.js'
 import type { LastValue, LastValues } from './last-values.js'
 import type { Log } from './log.js'
@@ -308,10 +308,6 @@ export class Reader {
     if (this.#scratch !== undefined) this.log.retire(this.#scratch)
     this.#scratch = undefined
   }
-}
-
-function endOf(segment: Segment): number {
-  return Math.min(segment.end, segment.view.end)
 }
 
 /** How many matches from `index` on stand next to each other in `slab`. */
