@@ -9,8 +9,8 @@ import type { Test } from 'tap'
 
 const main = fileURLToPath(new URL('../../../cli/main.js', import.meta.url))
 
-/** What runs `fanwire`, without what the test runner would load into every process of Node. */
-export const command = ['env', '-u', 'NODE_OPTIONS', process.execPath, main] as const
+/** What runs `fanwire`. */
+export const command = [process.execPath, main] as const
 
 /** A process that a test has started; what it prints is kept. It is ended with the test at the latest. */
 export class Started {
