@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Consumer, Message } from 'fanwire'
 import type { Test } from 'tap'
 import type { Publisher, Socket, Subscriber, XPublisher, XSubscriber } from 'zeromq'
+import { ownHost } from '../support/host.js'
 
 /** How the two ends meet. */
 export interface Meeting {
@@ -48,7 +49,7 @@ interface FanwireEnd {
 
 /** An address that nobody uses. */
 export function freshUrl(t: Test, scheme: Meeting['scheme']): string {
-  if (scheme === 'tcp') return 'tcp://127.0.0.1:0'
+  if (scheme === 'tcp') return `tcp://${ownHost}:0`
   const folder = mkdtempSync(join(tmpdir(), 'fanwire-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
   return `ipc://${folder}/socket`

@@ -9,11 +9,12 @@ import {
   type Link,
   type Producer,
 } from '../../lib/index.js'
+import { ownHost } from '../support/host.js'
 import { Program } from '../support/program.js'
 import type { ConsumerProgram } from '../support/programs/consumer.js'
 import type { ProducerProgram } from '../support/programs/producer.js'
 
-const ANY_PORT = 'tcp://127.0.0.1:0'
+const ANY_PORT = `tcp://${ownHost}:0`
 /** More than an inbox takes. */
 const COUNT = 15_000
 /** Sent by a producer that was started again. */

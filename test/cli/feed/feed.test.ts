@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Book, records } from '../../../itch/index.js'
 import { day } from '../../itch/samples.js'
+import { ownHost } from '../../support/host.js'
 import { fanwire } from '../support/fanwire.js'
 
 t.setTimeout(120_000)
@@ -19,7 +20,7 @@ t.test('any other program reads the feed: the messages of the file, byte for byt
   const pub = fanwire(t, [
     'feed',
     'publish',
-    `udp://127.0.0.1:${port}`,
+    `udp://${ownHost}:${port}`,
     '--speed=40000/s',
     '--requests=off',
     '--linger=0',
@@ -41,13 +42,13 @@ t.test("the feed of any other program is read: into books, and by 'sub --body ra
     const { socket } = await open(t)
     const { port: free, socket: lent } = await open(t)
     lent.close()
-    const url = `udp://127.0.0.1:${free}?heartbeatMs=1s`
+    const url = `udp://${ownHost}:${free}?heartbeatMs=1s`
     const reader = fanwire(t, [...args, url, '--verbose'])
-    const sending = setInterval(() => socket.send(packet(1, own), free, '127.0.0.1'), 20)
+    const sending = setInterval(() => socket.send(packet(1, own), free, ownHost), 20)
     t.teardown(() => clearInterval(sending))
     await reader.printed(/sends stream FANWIRE001 from number 1\n/, 'stderr')
     clearInterval(sending)
-    const ending = setInterval(() => socket.send(header(own.length + 1, END_OF_SESSION), free, '127.0.0.1'), 20)
+    const ending = setInterval(() => socket.send(header(own.length + 1, END_OF_SESSION), free, ownHost), 20)
     t.teardown(() => clearInterval(ending))
     t.equal(await reader.ended, 0, args.join(' '))
     clearInterval(ending)
@@ -67,7 +68,7 @@ t.test("the feed of any other program is read: into books, and by 'sub --body ra
 t.test('raw bodies pass from pub to sub, whose messages have no topic then', async (t) => {
   const { port, socket } = await open(t)
   socket.close()
-  const url = `udp://127.0.0.1:${port}`
+  const url = `udp://${ownHost}:${port}`
   const sub = fanwire(t, ['sub', url, '--body', 'raw', '--count', '1', '--verbose'])
   const pub = fanwire(t, ['pub', `${url}?heartbeatMs=20ms`, 'dropped', '--body=raw', '--data=hello', '--rate=50/s'])
   t.equal(await sub.ended, 0)
@@ -79,7 +80,7 @@ t.test('raw bodies pass from pub to sub, whose messages have no topic then', asy
 t.test('an interrupt ends a feed cleanly: the watcher learns of the end, and both have told all', async (t) => {
   const { port, socket } = await open(t)
   socket.close()
-  const url = `udp://127.0.0.1:${port}`
+  const url = `udp://${ownHost}:${port}`
   const watch = fanwire(t, ['feed', 'watch', url, '--headless', '--requests=off', '--verbose'])
   await watch.printed(/watching/, 'stderr')
   const pub = fanwire(t, ['feed', 'publish', url, '--speed=200/s', '--requests=off'])
@@ -96,7 +97,7 @@ t.test('a file that ends within a record is published up to there; one that cann
   const { port } = await open(t)
   const file = join(t.testdir(), 'day.itch')
   writeFileSync(file, day.subarray(0, 60))
-  const url = `udp://127.0.0.1:${port}`
+  const url = `udp://${ownHost}:${port}`
   const pub = fanwire(t, ['feed', 'publish', url, '--file', file, '--requests=off', '--linger=0'])
   t.equal(await pub.ended, 0)
   t.match(pub.stderr, /^fanwire: .*day\.itch ends within the record at byte 55: all before it is published\n/)
@@ -108,7 +109,7 @@ t.test('a file that ends within a record is published up to there; one that cann
 })
 
 async function open(t: Test) {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  const socket = createSocket('udp4').bind(0, ownHost)
   await once(socket, 'listening')
   socket.setRecvBufferSize(4 * 1024 * 1024)
   const { port } = socket.address() as AddressInfo

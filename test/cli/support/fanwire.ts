@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { ownHost } from '../../support/host.js'
 
 const main = fileURLToPath(new URL('../../../cli/main.js', import.meta.url))
 
@@ -88,9 +89,9 @@ export function socketUrl(t: Test): string {
   return `ipc://${join(directory, 's')}`
 }
 
-/** A port that nobody uses at the moment, for those who must know it before anybody listens. */
+/** A port of {@link ownHost} that nobody uses, for those who must know it before anybody listens. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
+  const server = createServer().listen(0, ownHost)
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
   server.close()

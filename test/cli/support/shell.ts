@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Test } from 'tap'
+import { ownHost } from '../../support/host.js'
 import { command, freePort, Started } from './fanwire.js'
 
 /** A place where what is pasted from the documentation runs, without meeting what others have pasted. */
@@ -19,6 +20,7 @@ export class Shell {
     t.teardown(() => rmSync(directory, { recursive: true, force: true }))
     const file = join(directory, 'fanwire')
     const places = [
+      ['127.0.0.1', ownHost],
       ['5555', `${await freePort()}`],
       ['6666', `${await freePort()}`],
       ['26400', `${await freePort()}`],

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'tap'
+import { ownHost } from '../../support/host.js'
 
 const root = dirname(fileURLToPath(import.meta.resolve('fanwire/package.json')))
 
@@ -19,7 +20,7 @@ test('the page on UDP shows the files that are run here', async (t) => {
 })
 
 test('what both lines lose is asked for, and nothing is lost', async (t) => {
-  const hosts = ['multicast://239.192.36.1', 'multicast://239.192.36.2', 'udp://127.0.0.1']
+  const hosts = ['multicast://239.192.36.1', 'multicast://239.192.36.2', `udp://${ownHost}`]
   const urls = await Promise.all(hosts.map(async (host) => `${host}:${await freePort()}`))
   const consumer = spawn(process.execPath, [fileOf('consumer'), ...urls], { stdio: ['ignore', 'pipe', 'inherit'] })
   await once(consumer.stdout, 'readable')

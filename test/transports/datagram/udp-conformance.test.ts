@@ -1,5 +1,6 @@
 import { numbered, raw } from '../../../transports/datagram/index.js'
+import { ownHost } from '../../support/host.js'
 import { testAddress } from './conformance.js'
 
-testAddress(numbered, 'udp://127.0.0.1:0', { heartbeatMs: 20 })
-testAddress(raw, 'raw+udp://127.0.0.1:0', {})
+testAddress(numbered, `udp://${ownHost}:0`, { heartbeatMs: 20 })
+testAddress(raw, `raw+udp://${ownHost}:0`, {})

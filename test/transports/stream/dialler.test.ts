@@ -2,6 +2,7 @@ import dns from 'node:dns'
 import { Socket } from 'node:net'
 import { test } from 'tap'
 import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
+import { ownHost } from '../../support/host.js'
 import { consume, fanwireReady, hex, produce, RawListener, READY_PUB } from './doubles.js'
 
 const STREAM =
@@ -37,7 +38,7 @@ test('tells of every address of a name', async (t) => {
   const listener = await RawListener.open()
   const { port } = new URL(listener.url)
   await listener.close()
-  const addresses = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
+  const addresses = [ownHost, '127.0.0.2'].map((address) => ({ address, family: 4 }))
   const lookup = (_name: string, _options: object, found: (error: null, all: object[]) => void) =>
     found(null, addresses)
   t.intercept(dns, 'lookup', { value: lookup })
@@ -55,7 +56,7 @@ test('takes a socket that has met itself for a failed connect', async (t) => {
   // The system would choose this port once in some ten thousand attempts.
   const { connect } = Socket.prototype
   const value = function (this: Socket, given: [object, () => void]) {
-    const own = { ...given[0], localPort: port, localAddress: '127.0.0.1' }
+    const own = { ...given[0], localPort: port, localAddress: ownHost }
     return Reflect.apply(connect, this, [own, given[1]])
   }
   t.intercept(Socket.prototype, 'connect', { value })

@@ -21,6 +21,7 @@ import type {
 } from '../../../lib/transport.js'
 import { stream } from '../../../transports/stream/index.js'
 import { FakePlatform } from '../../lib/support/fake-platform.js'
+import { ownHost } from '../../support/host.js'
 
 /** What happened, in order, and a way to wait for what has not happened yet. */
 export class Events<E> {
@@ -356,10 +357,10 @@ export class RawListener {
 
   static async open(port = 0): Promise<RawListener> {
     const server = createServer()
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => server.listen(port, ownHost, resolve))
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('no port')
-    return new RawListener(server, `tcp://127.0.0.1:${address.port}`)
+    return new RawListener(server, `tcp://${ownHost}:${address.port}`)
   }
 
   async peer(number = 0): Promise<RawPeer> {

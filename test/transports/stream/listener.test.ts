@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
+import { ownHost } from '../../support/host.js'
 import { consume, hex, produce, RawPeer, READY_PUB } from './doubles.js'
 
 function socketPath(t: Test): string {
@@ -130,7 +131,7 @@ test('leaves a socket alone that somebody listens on', async (t) => {
 })
 
 test('closes while peers are half-way through their handshake', async (t) => {
-  const consumer = await consume('tcp://127.0.0.1:0')
+  const consumer = await consume(`tcp://${ownHost}:0`)
   const url = consumer.urls[0] as string
   const half = await RawPeer.dial(url)
   await half.read(64)

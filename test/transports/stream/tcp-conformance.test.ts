@@ -3,8 +3,13 @@ import { test } from 'tap'
 import { testTransport } from '../../../lib/conformance/index.js'
 import { createConsumer, createProducer } from '../../../lib/index.js'
 import { stream } from '../../../transports/stream/index.js'
+import { ownHost } from '../../support/host.js'
 
 testTransport(
   { test, assert, createProducer, createConsumer },
-  { transport: stream, freshUrl: () => 'tcp://127.0.0.1:0', options: { reconnectMinMs: 1, reconnectMaxMs: 50 } },
+  {
+    transport: stream,
+    freshUrl: () => `tcp://${ownHost}:0`,
+    options: { reconnectMinMs: 1, reconnectMaxMs: 50 },
+  },
 )
