@@ -6,6 +6,7 @@ import t from 'tap'
 import { testTransport } from '../../../lib/conformance/index.js'
 import { createConsumer, createProducer } from '../../../lib/index.js'
 import { stream } from '../../../transports/stream/index.js'
+import { seeds } from '../../support/seeds.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'fanwire-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
@@ -17,5 +18,6 @@ testTransport(
     transport: stream,
     freshUrl: () => `ipc://${join(folder, `${++count}.sock`)}`,
     options: { reconnectMinMs: 1, reconnectMaxMs: 50 },
+    seeds: seeds.ipc,
   },
 )

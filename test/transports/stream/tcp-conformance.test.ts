@@ -4,6 +4,7 @@ import { testTransport } from '../../../lib/conformance/index.js'
 import { createConsumer, createProducer } from '../../../lib/index.js'
 import { stream } from '../../../transports/stream/index.js'
 import { ownHost } from '../../support/host.js'
+import { seeds } from '../../support/seeds.js'
 
 testTransport(
   { test, assert, createProducer, createConsumer },
@@ -11,5 +12,6 @@ testTransport(
     transport: stream,
     freshUrl: () => `tcp://${ownHost}:0`,
     options: { reconnectMinMs: 1, reconnectMaxMs: 50 },
+    seeds: seeds.tcp,
   },
 )
