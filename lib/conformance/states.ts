@@ -161,6 +161,8 @@ async function runAll<End extends Producer | Consumer>(
     const end = await endIn(stage, state)
     stage.assert.deepEqual(await run(end), expected[state], `${name} while ${state}`)
     stage.check(end)
+    // Closing has nobody to wait for any more.
+    for (const link of [...end.links]) link.close()
     await stage.close()
   }
 }
@@ -174,7 +176,7 @@ async function producerIn(stage: Stage, state: State): Promise<Producer> {
   })
   // Somebody who does not read makes closing last.
   if (state === 'closing') for (let i = 0; i < 5; i++) void producer.send('a', pattern(1_000, i))
-  if (state === 'closing') void producer.close({ drainMs: 200 })
+  if (state === 'closing') void producer.close({ drainMs: 30_000 })
   if (state === 'closed') await producer.close()
   return producer
 }
