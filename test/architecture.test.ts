@@ -1,15 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { isBuiltin } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import ts from 'typescript'
+import type TypeScript from 'typescript'
+
+// An import would search its nine megabytes for names first, which takes longer than all that is done with it.
+const ts: typeof TypeScript = createRequire(import.meta.url)('typescript')
 
 const root = dirname(fileURLToPath(import.meta.resolve('fanwire/package.json')))
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']
 const streams = ['fetch', 'WebSocket', 'ReadableStream', 'WritableStream', 'TransformStream']
 const impure = new Set([...timers, ...streams, 'process', 'Date', 'performance', 'crypto'])
+
+const parsed = new Map<string, TypeScript.SourceFile>()
 
 t.test('every import of the source points down', async (t) => {
   const files = readSources()
@@ -169,11 +174,11 @@ function findUndeclared(files: ReadonlyMap<string, string>, declared: readonly s
 
 function readImports(file: string, text: string): Import[] {
   const imports: Import[] = []
-  const add = (specifier: ts.Node | undefined, erased: boolean, lazy: boolean) => {
+  const add = (specifier: TypeScript.Node | undefined, erased: boolean, lazy: boolean) => {
     const literal = specifier !== undefined && ts.isStringLiteralLike(specifier)
     imports.push({ target: literal ? resolve(file, specifier.text) : 'a name made at run time', erased, lazy })
   }
-  walk(ts.createSourceFile(file, text, ts.ScriptTarget.Latest), (node) => {
+  walk(parse(file, text), (node) => {
     if (ts.isImportDeclaration(node)) {
       add(node.moduleSpecifier, node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword, false)
     } else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined) {
@@ -189,7 +194,7 @@ function readImports(file: string, text: string): Import[] {
 
 function readImpureNames(file: string, text: string): string[] {
   const names: string[] = []
-  walk(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true), (node) => {
+  walk(parse(file, text), (node) => {
     if (ts.isPropertyAccessExpression(node) && node.getText() === 'Math.random') names.push('Math.random')
     if (!ts.isIdentifier(node) || !impure.has(node.text)) return
     const { parent } = node
@@ -201,13 +206,22 @@ function readImpureNames(file: string, text: string): string[] {
   return names
 }
 
+/** Most files are read on many ways. */
+function parse(file: string, text: string): TypeScript.SourceFile {
+  const known = parsed.get(file)
+  if (known?.text === text) return known
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+  parsed.set(file, source)
+  return source
+}
+
 function resolve(file: string, specifier: string): string {
   if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts')
   if (isBuiltin(specifier)) return specifier.startsWith('node:') ? specifier : `node:${specifier}`
   return /^fanwire(\/|$)/.test(specifier) ? 'fanwire' : `npm:${specifier}`
 }
 
-function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
+function walk(node: TypeScript.Node, visit: (node: TypeScript.Node) => void): void {
   visit(node)
   ts.forEachChild(node, (child) => walk(child, visit))
 }

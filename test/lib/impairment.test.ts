@@ -31,9 +31,11 @@ function impaired(impairment: ImpairmentOptions | string | Impairment) {
 
 test('gives the same datagram the same fate whenever the seed is the same', async (t) => {
   const impairment = 'loss=5%,duplicate=5%,reorder=5%,delay=0..3ms,seed=7'
-  t.same(fates(impairment, 2_000), fates(impairment, 2_000))
+  // As text: to compare thousands of small objects one by one takes seconds.
+  const told = (text: string) => JSON.stringify(fates(text, 2_000))
+  t.equal(told(impairment), told(impairment))
   t.same(fateOf(checked(impairment), 1_234), fates(impairment, 2_000)[1_234], 'asked out of order')
-  t.notSame(fates(impairment, 2_000), fates('loss=5%,duplicate=5%,reorder=5%,delay=0..3ms,seed=8', 2_000))
+  t.not(told(impairment), told('loss=5%,duplicate=5%,reorder=5%,delay=0..3ms,seed=8'))
 })
 
 test('keeps to the fates of seed 7, from release to release', async (t) => {

@@ -6,6 +6,8 @@ import { FakePlatform } from './fake-platform.js'
 
 /** How many messages one packet of the feed, or one answer, holds. */
 const PACKET = 5
+/** The application reads once in so many packets: to look whether there is something costs more than the packets. */
+const PACKETS_READ = 5
 
 export interface FeedOptions {
   readonly seed: number
@@ -64,7 +66,7 @@ export class LossyFeed {
       if (!brought.some(Boolean)) for (let i = 0; i < count; i++) this.lostOnAll.push(first + i)
       this.#next += count
       this.platform.advance(1)
-      await this.#take()
+      if (first % (PACKET * PACKETS_READ) === 1) await this.#take()
     }
     for (let beat = 0; beat < 6; beat++) {
       for (const port of this.#ports) port.numbered(this.#next, 'line')
