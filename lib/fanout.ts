@@ -161,6 +161,8 @@ export class Fanout implements LogPort {
     if (log.next > this.#flushed) this.flush()
     this.#trim()
     for (;;) {
+      // Whoever heard of a link that was cut may have sent something, which must not leave before it was offered.
+      if (log.next > this.#flushed) this.flush()
       const fits = log.fits(size)
       if (memory.hasRoom(fits ? 0 : log.pool.costOf(size))) break
       const answer = this.#evict()
@@ -542,6 +544,7 @@ export class Fanout implements LogPort {
       return 'nothing'
     }
     let held = false
+    const { next } = log
     for (const link of [...this.#behind]) {
       if (link.floor >= oldest.next) continue
       if (link.gates) {
@@ -552,7 +555,7 @@ export class Fanout implements LogPort {
       }
     }
     if (held) return 'held'
-    if (log.slabs[0] === oldest) this.#shift()
+    if (log.slabs[0] === oldest && log.next === next) this.#shift()
     this.#follow()
     return 'freed'
   }
