@@ -80,7 +80,7 @@ t.test('a dialled link reads as its present peer wants it, and not as the last o
     scene.settle(first)
     leave(first, link)
     const second = scene.connect(link, { peer: { want: now }, kernelBytes: 0 })
-    scene.send(sent[0])
+    scene.send('a:1')
     scene.platform.turn()
     scene.send(...sent.slice(1))
     scene.settle(second)

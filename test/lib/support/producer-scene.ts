@@ -12,6 +12,8 @@ export interface Joining {
   readonly from?: StartFrom
   /** How many bytes the kernel takes for a peer that does not read. @default Infinity */
   readonly kernelBytes?: number
+  /** How many messages go into one write. @default Infinity */
+  readonly runMessages?: number
   readonly kind?: Peer['kind']
   readonly peer?: Partial<Peer>
   /** Which log it reads. @default 0 */
@@ -60,8 +62,9 @@ export class ProducerScene {
   }
 
   connect(link: ProducerLink, joining: Joining = {}): FakePeer {
-    const { kind = 'fanwire', kernelBytes = Infinity, prefixes = [''], from = 'now', peer } = joining
-    return new FakePeer({ kind, kernelBytes }).connect(link, prefixes, from, peer)
+    const { kind = 'fanwire', prefixes = [''], from = 'now', peer } = joining
+    const { kernelBytes = Infinity, runMessages = Infinity } = joining
+    return new FakePeer({ kind, kernelBytes, runMessages }).connect(link, prefixes, from, peer)
   }
 
   send(...messages: readonly string[]): void {
