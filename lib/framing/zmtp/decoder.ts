@@ -64,6 +64,8 @@ export class Decoder {
   /** How far the unit has been understood, from its beginning on, and how many bytes of it the next step needs. */
   #understood = 0
   #needed = 0
+  /** The unit ends with those bytes. */
+  #ends = false
   /** The frames of the unit so far: where each begins and ends. */
   #ranges: number[] = []
   #messageBytes = 0
@@ -204,11 +206,10 @@ export class Decoder {
     const carried = this.#carried + to - from
     if (carried > this.#carry.length) {
       const grown =
-        this.#needed <= WHOLE_MAX
-          ? // Frame after frame of one message would be copied once more for each that follows it.
-            Math.max(this.#needed, 2 * this.#carry.length)
-          : Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))
-      const larger = this.#allocate(Math.max(carried, grown))
+        this.#needed <= WHOLE_MAX ? this.#needed : Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))
+      // Frame after frame of one message would be copied once more for each that follows it.
+      const least = this.#ends ? 0 : 2 * this.#carry.length
+      const larger = this.#allocate(Math.max(carried, grown, least))
       larger.set(this.#carry.subarray(0, this.#carried))
       this.#carry = larger
     }
@@ -240,7 +241,7 @@ export class Decoder {
       if ((first & COMMAND) !== 0) {
         if (size > COMMAND_MAX)
           throw badPeer(`peer sent a command of ${size} bytes, at most ${COMMAND_MAX} are accepted`)
-        if (body + size > end) return this.#need(body - at + size)
+        if (body + size > end) return this.#need(body - at + size, this.#ranges.length === 0)
         this.#understood = body + size - start
         this.#tell(bytes, body, body + size)
         if (this.#closed) return -1
@@ -253,7 +254,7 @@ export class Decoder {
       }
       const total = this.#messageBytes + size
       if (total > this.#maxMessageBytes) throw this.#tooLong(total)
-      if (body + size > end) return this.#need(body - at + size)
+      if (body + size > end) return this.#need(body - at + size, (first & MORE) === 0)
       if (this.#ranges.length === 2 * FRAMES_MAX) throw badPeer(`peer sent a message of more than ${FRAMES_MAX} frames`)
       this.#understood = body + size - start
       this.#messageBytes = total
@@ -262,8 +263,9 @@ export class Decoder {
     }
   }
 
-  #need(bytes: number): -1 {
+  #need(bytes: number, ends = false): -1 {
     this.#needed = this.#understood + bytes
+    this.#ends = ends
     return -1
   }
 
