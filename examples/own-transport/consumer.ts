@@ -2,8 +2,12 @@ import type { ConsumerCarrier, ConsumerContext, ConsumerPort, StreamStart } from
 import type { Line } from './line.js'
 import { badPeer, MESSAGE, readSkip, readWord, SKIP, writeWord } from './records.js'
 
+/** Which stream a producer has. */
+type Carries = Pick<StreamStart, 'stream' | 'run'>
+
 /** A consumer's end of a line. */
 export function consumeFrom(line: Line, context: ConsumerContext, port: ConsumerPort): void {
+  let connected = false
   let started = false
 
   const say = (word: object): void => {
@@ -19,6 +23,23 @@ export function consumeFrom(line: Line, context: ConsumerContext, port: Consumer
     close: (reason) => line.close(reason),
   }
 
+  const connect = (carries: Carries): void => {
+    if (connected) throw badPeer('a second hello')
+    connected = true
+    const { id, want } = context
+    const { prefixes, from } = port.connected(carrier, { kind: 'fanwire', carries: checkCarries(carries) })
+    say({ hello: { id, want } })
+    for (const prefix of prefixes) carrier.subscribe(prefix)
+    say({ start: from })
+  }
+
+  const start = (stream: StreamStart): void => {
+    if (!connected || started) throw badPeer('a stream that was not asked for')
+    started = true
+    port.started(checkStart(stream))
+    line.settled()
+  }
+
   line.begin({
     maxRecord: context.maxMessageBytes + 7,
     drained: () => undefined,
@@ -28,12 +49,9 @@ export function consumeFrom(line: Line, context: ConsumerContext, port: Consumer
     read(record) {
       const kind = record[0]
       if (kind !== MESSAGE && kind !== SKIP) {
-        const { stream } = readWord(record)
-        if (stream === undefined) return true
-        if (started) throw badPeer('a second stream')
-        started = true
-        port.started(checkStart(stream as StreamStart))
-        line.settled()
+        const { hello, stream } = readWord(record)
+        if (hello !== undefined) connect(hello as Carries)
+        if (stream !== undefined) start(stream as StreamStart)
         return true
       }
       if (!started) throw badPeer('a message before its stream')
@@ -48,18 +66,16 @@ export function consumeFrom(line: Line, context: ConsumerContext, port: Consumer
       return port.message(record, 3, topicEnd, topicEnd, record.length)
     },
   })
-
-  const { id, want } = context
-  const { prefixes, from } = port.connected(carrier, { kind: 'fanwire' })
-  say({ hello: { id, want } })
-  for (const prefix of prefixes) carrier.subscribe(prefix)
-  say({ start: from })
 }
 
 /** Numbers from elsewhere are looked at before anybody counts with them. */
 function checkStart(start: StreamStart): StreamStart {
-  const numbers = [start.run, start.next, start.oldest, start.allowance ?? 1]
-  if (typeof start.stream !== 'string' || !numbers.every(Number.isSafeInteger))
-    throw badPeer('a stream without numbers')
+  checkCarries(start)
+  if (![start.next, start.oldest, start.allowance ?? 1].every(Number.isSafeInteger)) throw badPeer('a broken stream')
   return start
+}
+
+function checkCarries<T extends Carries>(carries: T): T {
+  if (typeof carries.stream !== 'string' || !Number.isSafeInteger(carries.run)) throw badPeer('a stream without a name')
+  return carries
 }

@@ -28,10 +28,10 @@ export const own: Transport = {
   async produce(addresses, context) {
     const log = context.log(framing)
     const end = await open(addresses, context, {
-      accept: (line) => produceOn(line, context, () => log.open(line.remote, 'accepted')),
+      accept: (line) => produceOn(line, context, log, () => log.open(line.remote, 'accepted')),
       dial(url) {
         const port = log.open(url, 'dialled')
-        return { port, begin: (line) => produceOn(line, context, () => port) }
+        return { port, begin: (line) => produceOn(line, context, log, () => port) }
       },
     })
     return { kind: 'log', ...end }

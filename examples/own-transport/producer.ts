@@ -1,4 +1,4 @@
-import type { Carrier, Peer, ProducerContext, ProducerPort, StartFrom } from 'fanwire'
+import type { Carrier, LogPort, Peer, ProducerContext, ProducerPort, StartFrom } from 'fanwire'
 import type { Line } from './line.js'
 import { badPeer, readWord, writeWord } from './records.js'
 
@@ -6,7 +6,7 @@ import { badPeer, readWord, writeWord } from './records.js'
 export const MOST_FROM_CONSUMERS = 65_536
 
 /** A producer's end of a line. `claim` gives the link, once the peer has said that it is a consumer. */
-export function produceOn(line: Line, context: ProducerContext, claim: () => ProducerPort): void {
+export function produceOn(line: Line, context: ProducerContext, log: LogPort, claim: () => ProducerPort): void {
   let port: ProducerPort | undefined
   let started = false
 
@@ -44,4 +44,6 @@ export function produceOn(line: Line, context: ProducerContext, claim: () => Pro
       return true
     },
   })
+  // First of all, so that a consumer who knows the stream can ask for the rest of it.
+  line.write(writeWord({ hello: { stream: log.stream, run: log.run } }))
 }

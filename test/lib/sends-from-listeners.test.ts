@@ -85,7 +85,7 @@ t.test('a send from within a listener takes neither the room nor the place of wh
 t.test('what is sent upon the end of the last link that was behind does not make room for what ended it', (t) => {
   const scene = new ProducerScene('buffer', { memoryBytes: 1024 * 1024 })
   // Memory that is not the log's to give.
-  for (let i = 0; i < 400; i++) scene.join({ prefixes: [`nothing ${i}`] })
+  for (let i = 0; i < 250; i++) scene.join({ prefixes: [`nothing ${i}`] })
   const reading = scene.join()
   const stuck = scene.join({ kernelBytes: 0, runMessages: 1 })
   const data = 'd'.repeat(60_000)

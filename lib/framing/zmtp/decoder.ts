@@ -205,8 +205,7 @@ export class Decoder {
   #keep(chunk: Uint8Array, from: number, to: number): void {
     const carried = this.#carried + to - from
     if (carried > this.#carry.length) {
-      const grown =
-        this.#needed <= WHOLE_MAX ? this.#needed : Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))
+      const grown = this.#needed <= WHOLE_MAX ? this.#needed : Math.min(this.#needed, Math.max(CARRY_MIN, 2 * carried))
       // Frame after frame of one message would be copied once more for each that follows it.
       const least = this.#ends ? 0 : 2 * this.#carry.length
       const larger = this.#allocate(Math.max(carried, grown, least))

@@ -41,10 +41,10 @@ test('lets one acknowledgement at most wait for a producer that does not read', 
   } as const
   const setup = { context, options: { heartbeatMs: 0, handshakeMs: 1_000 }, remote: 'producer', closed: () => {} }
   const session = new ConsumerSession(wire, setup, 1, () => consumer.open('producer', 'dialled'))
-  session.receive(writeReady('PUB', { [PROPERTY]: writeIntroduction() }))
-  // Without an allowance every message is acknowledged.
-  session.receive(writeStream({ stream: 'STREAM0001', run: 1, next: 1, oldest: 1, allowance: 0 }))
-  const message = framed(new Uint8Array(1), new Uint8Array(1))
+  session.receive(writeReady('PUB', { [PROPERTY]: writeIntroduction({}) }))
+  // Every message is more than a quarter of the allowance, and acknowledged at once.
+  session.receive(writeStream({ stream: 'STREAM0001', run: 1, next: 1, oldest: 1, allowance: 1_024 }))
+  const message = framed(new Uint8Array(1), new Uint8Array(300))
   session.receive(message)
   t.strictSame(acknowledgements(wire), [1])
   wire.stuck = true
