@@ -152,11 +152,19 @@ test('asks for one at a time where it is told to', async (t) => {
 
 test('plans for a hundred thousand gaps in one go', async (t) => {
   const plan = planner()
-  const missing = Array.from({ length: 100_000 }, (_, i) => hole(1 + 20 * i, 2 + 20 * i))
-  const begun = performance.now()
+  const holes = Array.from({ length: 100_000 }, (_, i) => hole(1 + 20 * i, 2 + 20 * i))
+  let looked = 0
+  const missing = {
+    *[Symbol.iterator]() {
+      for (const each of holes) {
+        looked++
+        yield each
+      }
+    },
+  }
   t.equal(plan.plan(missing, 5).requests.length, 4)
   t.equal(plan.plan(missing, 6).requests.length, 0)
-  t.ok(performance.now() - begun < 5_000)
+  t.equal(looked, 200_000, 'each gap is looked at once')
 })
 
 test('comes to an end whatever is missing and whatever the server answers', async () => {
