@@ -55,6 +55,9 @@ export class Cursor {
   /** While the link takes nothing new (keep: oldest): the view that is counted, and from where. */
   #deaf: { view: View; from: number; dropped: number } | undefined
 
+  /** The segment in front of which it went back. */
+  #returnsTo: Segment | undefined
+
   /** The number from which this connection's ledger counts. */
   origin: number
 
@@ -304,6 +307,12 @@ export class Cursor {
     return dropped
   }
 
+  /** It went back, and has not come again to where it was. */
+  get returns(): boolean {
+    const segment = this.#returnsTo
+    return segment !== undefined && this.segments[0] !== segment && this.segments.includes(segment)
+  }
+
   /**
    * Goes back to `number`, after {@link rebase}: what another connection was handed is read once more, in `view` from
    * index `first` to `end`. Behind it waits what waited before.
@@ -313,6 +322,7 @@ export class Cursor {
     this.#matchedBefore += this.index - next.first
     this.segments[0] = { ...next, first: this.index, droppedBefore: this.unplaced }
     view.hold()
+    this.#returnsTo = this.segments[0]
     this.segments.unshift({ view, first, end, endNumber: this.number, droppedBefore: 0, conflates })
     this.unplaced = 0
     this.unsearched = unsearched

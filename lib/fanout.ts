@@ -332,6 +332,7 @@ export class Fanout implements LogPort {
       cursor.rewind(first, view, view.base, view.end, link.conflates, search.left)
       if (search.left > 0) this.#searches.goOn(link, search)
     }
+    link.wentBack()
     if (cursor.waiting > 0) this.#behind.add(link)
     this.arm(link)
   }

@@ -36,15 +36,9 @@ export class ProducerLink implements ProducerPort {
   /** When it last took or acknowledged a byte, or was last idle, in the platform's milliseconds. */
   progressAt = 0
   fullAt = 0
-  readonly #dropped: Record<DropReason, number> = {
-    newest: 0,
-    oldest: 0,
-    superseded: 0,
-    evicted: 0,
-    stalled: 0,
-    expired: 0,
-    exhausted: 0,
-  }
+  readonly #dropped = noneDropped()
+  /** What had been dropped while it was away, when it went back in front of that; never by closing its ears. */
+  #droppedBehind = noneDropped()
   /** Bytes that its peer may leave unacknowledged. */
   #allowance = ALLOWANCE_BYTES
   #busy = false
@@ -251,14 +245,15 @@ export class ProducerLink implements ProducerPort {
     if (cursor !== undefined) {
       const { origin } = cursor
       const { dropped, inFlight, handed, acknowledged, unknown } = this.ledger()
-      const kept = cursor.rebase(this.fanout.log.next)
-      const settled = { ...dropped, oldest: dropped.oldest - cursor.deafDropped - kept }
+      const kept = cursor.returns ? { ...this.#droppedBehind } : noneDropped()
+      kept.oldest = cursor.rebase(this.fanout.log.next) - countDropped(kept)
+      const settled: Record<DropReason, number> = { ...dropped, oldest: dropped.oldest - cursor.deafDropped }
+      for (const reason of Object.keys(kept) as DropReason[]) settled[reason] -= kept[reason]
       const considered = cursor.origin - origin
       const filtered = considered - countDropped(settled) - inFlight - handed
       const ledger = { considered, filtered, dropped: settled, waiting: 0, inFlight, handed, acknowledged, unknown }
       this.fanout.host.ended(ledger, connections)
-      this.beginLedger()
-      this.#dropped.oldest = kept
+      Object.assign(this.#dropped, kept)
     }
     this.outstanding = new Outstanding(false)
   }
@@ -450,7 +445,12 @@ export class ProducerLink implements ProducerPort {
 
   /** What was dropped belongs to the ledger of before. */
   beginLedger(): void {
-    for (const reason of Object.keys(this.#dropped) as DropReason[]) this.#dropped[reason] = 0
+    Object.assign(this.#dropped, noneDropped())
+  }
+
+  /** It reads once more what lies in front of all that was dropped since its connection began. */
+  wentBack(): void {
+    this.#droppedBehind = { ...this.#dropped, oldest: 0 }
   }
 
   ledger(): ProducerLinkLedger {
@@ -477,4 +477,8 @@ export class ProducerLink implements ProducerPort {
       unknown: this.state === 'closed' || this.state === 'waiting' ? outstanding.unknown : undefined,
     }
   }
+}
+
+function noneDropped(): Record<DropReason, number> {
+  return { newest: 0, oldest: 0, superseded: 0, evicted: 0, stalled: 0, expired: 0, exhausted: 0 }
 }

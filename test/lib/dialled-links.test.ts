@@ -97,6 +97,31 @@ t.test('what a consumer subscribes to before its START holds together, whatever 
   await producer.close({ drainMs: 0 })
 })
 
+t.test(
+  'what was dropped while a link was away keeps its reason, although it breaks again before it comes there',
+  async (t) => {
+    const { producer, link, turn, send } = open('drop:newest:20', 'backpressure')
+    const first = new FakePeer({ kernelBytes: 0 }).connect(link, [''], 'now')
+    const { run } = first.start as { run: number }
+    send('a', 'a', 'a', 'a')
+    turn()
+    link.disconnected(new Error('broken'))
+    // So much that the policy is applied on the way.
+    for (let i = 0; i < 600; i++) void producer.send('a', new Uint8Array(1_000))
+    const before = producer.stats().links[0]?.dropped.newest as number
+    for (let i = 0; i < 3; i++) {
+      new FakePeer({ kernelBytes: 0 }).connect(link, [''], { stream: STREAM, run, next: 1 })
+      link.disconnected(new Error('broken again'))
+      const { links, ended } = producer.stats()
+      for (const ledger of [...links, ...ended]) t.equal(balanceLink(ledger), undefined)
+      const { dropped, waiting } = links[0] as (typeof links)[0]
+      t.ok(dropped.newest > 0 && dropped.newest <= before)
+      t.match([dropped.oldest, dropped.newest + waiting], [0, 604], 'behind what is read once more')
+    }
+    await producer.close({ drainMs: 0 })
+  },
+)
+
 t.test('the ledgers of connections that have ended are added up, by whether the peer acknowledged', async (t) => {
   const { producer, link, turn, send } = open()
   t.same(producer.stats().ended, [])
@@ -200,13 +225,16 @@ t.test('a consumer that comes and goes gets each message once, and every ledger 
   )
 })
 
-function open(overflow = 'backpressure') {
+/** @param later the policy of all connections but the first */
+function open(overflow = 'backpressure', later = overflow) {
   const platform = new FakePlatform()
-  const policy = checkOverflow(overflow, 'producer', 64 * 1024 * 1024)
+  const policyOf = (choice: string) => checkOverflow(choice, 'producer', 64 * 1024 * 1024)
+  const policy = policyOf(overflow)
+  let connections = 0
   const producer = new Producer(platform, {
     stream: STREAM,
     policy,
-    overflow: () => policy,
+    overflow: () => policyOf(connections++ === 0 ? overflow : later),
     retention: new Retention({ messages: 100_000 }),
     stallMs: 30_000,
     unacknowledgedBytes: 4 * 1024 * 1024,
