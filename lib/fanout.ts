@@ -15,11 +15,11 @@ import { Reader } from './reader.js'
 import type { Retention } from './retention.js'
 import type { Search } from './search.js'
 import { Searches } from './searches.js'
-import { SLAB_BYTES, type Slab } from './slab.js'
 import { type Topic, Topics } from './topics.js'
 import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
 import { Turn } from './turn.js'
 import { FilteredView, type View, WholeView } from './view.js'
+import { Window } from './window.js'
 
 /** Looks without a flush where no link wants everything. */
 const MOST_LOOKS = 4
@@ -70,12 +70,10 @@ export class Fanout implements LogPort {
   readonly #unsettled = new Set<ProducerLink>()
   /** Links that have left a view in which lies what they were not offered. */
   #moved: ProducerLink[] = []
-  /** Views with matches that their links have not been offered, and views that have grown since they were last trimmed. */
+  /** Views with matches that their links have not been offered. */
   #dirty: FilteredView[] = []
-  readonly #grown = new Set<FilteredView>()
   /** The number up to which all links were offered everything, or are just being offered it. */
   #flushed: number
-  /** The number up to which all links were offered everything: a link may call back while others still wait for that. */
   #offered: number
   #flushing = false
   /** The views that the newest message went to, where one of them, or the whole, has rung its alarm. */
@@ -86,6 +84,7 @@ export class Fanout implements LogPort {
   readonly #history: History
   readonly #searches: Searches
   readonly #patience: Patience
+  readonly #window: Window
 
   constructor(
     private readonly platform: Platform,
@@ -110,10 +109,21 @@ export class Fanout implements LogPort {
       this.drain(link)
     })
     this.#patience = new Patience(platform, this.links, this.gates, settings.stallMs)
+    const { log, topics, reader, links } = this
+    this.#window = new Window(
+      { platform, memory, log, topics, reader, lastValues: this.#lastValues, retention: settings.retention },
+      { all: links, behind: this.#behind, searches: this.#searches, patience: this.#patience },
+      this,
+    )
   }
 
   now(): number {
     return this.platform.now()
+  }
+
+  /** The number up to which all links were offered everything: a link may call back while others still wait for that. */
+  get offered(): number {
+    return this.#offered
   }
 
   /** So much was published since the last look that the next one is due. */
@@ -136,7 +146,7 @@ export class Fanout implements LogPort {
 
   /** There is memory for one more slab. */
   get hasRoom(): boolean {
-    return this.log.slabs.length <= 1 || this.memory.hasRoom(SLAB_BYTES)
+    return this.#window.hasRoom
   }
 
   // Sending.
@@ -147,31 +157,13 @@ export class Fanout implements LogPort {
   }
 
   #addTopic(text: string): Topic {
-    if (this.topics.crowded) this.#sweepTopics()
+    if (this.topics.crowded) this.#window.sweepTopics()
     return this.topics.add(text)
   }
 
   /** Makes room for a message of `size` bytes. False when a link that may not be dropped from holds the memory. */
   reserve(size: number): boolean {
-    return (this.log.fits(size) && this.memory.hasRoom(0)) || this.#makeRoom(size)
-  }
-
-  #makeRoom(size: number): boolean {
-    const { log, memory } = this
-    if (log.next > this.#flushed) this.flush()
-    this.#trim()
-    for (;;) {
-      // Whoever heard of a link that was cut may have sent something, which must not leave before it was offered.
-      if (log.next > this.#flushed) this.flush()
-      const fits = log.fits(size)
-      if (memory.hasRoom(fits ? 0 : log.pool.costOf(size))) break
-      const answer = this.#evict()
-      if (answer === 'held') return false
-      // What is left is not the log's to give: waiting calls, topics. One slab more lets the producer go on.
-      if (answer === 'nothing') break
-    }
-    if (!log.fits(size)) log.open(size)
-    return true
+    return (this.log.fits(size) && this.memory.hasRoom(0)) || this.#window.makeRoom(size)
   }
 
   /** Puts a message for which there is room at the end of the log, and into the views that want it. */
@@ -188,7 +180,7 @@ export class Fanout implements LogPort {
       if (!view.dirty) {
         view.dirty = true
         this.#dirty.push(view)
-        this.#grown.add(view)
+        this.#window.grown.add(view)
       }
       alarm ||= view.end >= view.alarmEnd || view.bytes >= view.alarmBytes
     }
@@ -225,14 +217,14 @@ export class Fanout implements LogPort {
     if (!isOutermost) return
     this.#flushing = false
     this.#offered = this.#flushed
-    this.#tidy()
+    this.#window.tidy()
     this.host.progressed()
   }
 
   /** Gives `link` what waits for it, after its carrier or its peer has made room. */
   drain(link: ProducerLink): void {
     this.#offer(link)
-    if (this.#behind.size === 0) this.#tidy()
+    if (this.#behind.size === 0) this.#window.tidy()
     this.host.progressed()
   }
 
@@ -388,7 +380,7 @@ export class Fanout implements LogPort {
     this.#leave(link)
     if (link.full) this.relieve(link)
     if (started) this.linkStopped(link, reason)
-    if (this.#behind.size === 0) this.#tidy()
+    if (this.#behind.size === 0) this.#window.tidy()
     this.host.progressed()
   }
 
@@ -506,125 +498,6 @@ export class Fanout implements LogPort {
   /** Looks after deadlines in `delayMs` at the latest. */
   watch(delayMs: number): void {
     this.#patience.watch(delayMs)
-  }
-
-  // The window.
-
-  /** Lets go of everything when nobody is behind, or of what nobody needs. */
-  #tidy(): void {
-    if (this.#behind.size > 0 || this.log.next !== this.#offered) return
-    if (this.settings.retention.nothing) {
-      this.log.rewind()
-      this.#lastValues.deleteBelow(Infinity)
-      this.#trimViews()
-    }
-  }
-
-  /** Moves the window up to the first message that somebody needs. */
-  #trim(): void {
-    const { log } = this
-    const retained = this.settings.retention.start(log, this.platform.now())
-    let floor = Math.min(this.#offered, retained)
-    for (const link of this.#behind) {
-      link.applyPolicy()
-      floor = Math.min(floor, link.floor)
-    }
-    while (log.slabs.length > 0 && (log.slabs[0] as Slab).next <= floor) this.#shift()
-    this.#follow()
-  }
-
-  /** Frees memory: lets the oldest slab leave, unless a link that must not lose anything needs it. */
-  #evict(): 'freed' | 'held' | 'nothing' {
-    const { log } = this
-    const oldest = log.slabs[0]
-    // The slab that is being filled goes last: the next message would want another one.
-    if (log.slabs.length < 2 && (log.pool.trim() || this.#forgetOldest())) return 'freed'
-    if (oldest === undefined) {
-      if (this.#cutWorst()) return 'freed'
-      this.reader.release()
-      return 'nothing'
-    }
-    let held = false
-    const { next } = log
-    for (const link of [...this.#behind]) {
-      if (link.floor >= oldest.next) continue
-      if (link.gates) {
-        this.fill(link)
-        held = true
-      } else if (link.policy.policy === 'buffer' && link.policy.then === 'disconnect' && !link.jumps) {
-        this.exhaust(link)
-      }
-    }
-    if (held) return 'held'
-    if (log.slabs[0] === oldest && log.next === next) this.#shift()
-    this.#follow()
-    return 'freed'
-  }
-
-  /** Forgets the oldest of the last values, many at a time because the topics that go with them have to be looked for. */
-  #forgetOldest(): boolean {
-    if (!this.#lastValues.evict(1 + (this.#lastValues.size >> 4))) return false
-    this.#sweepTopics()
-    return true
-  }
-
-  #sweepTopics(): void {
-    const { start } = this.log
-    this.topics.sweep((topic) => topic.latest >= start || topic.kept)
-  }
-
-  /** The oldest slab leaves the window; what is still the newest of its topic is kept where somebody wants that. */
-  #shift(): void {
-    const oldest = this.log.slabs[0] as Slab
-    this.#searches.hurry(oldest.next)
-    let least = this.settings.retention.latest ? 0 : Infinity
-    for (const link of this.#behind) {
-      if (link.cursor?.segments.some((segment) => segment.conflates)) least = Math.min(least, link.cursor.number)
-    }
-    if (least < oldest.next) this.#lastValues.keep(oldest, (id) => this.topics.at(id), least)
-    this.log.shift()
-  }
-
-  /** The window has moved: cursors that it has passed jump, and what only they needed goes. */
-  #follow(): void {
-    const { start } = this.log
-    let conflating = Infinity
-    for (const link of this.#behind) {
-      const cursor = link.cursor as Cursor
-      if (cursor.advance()?.conflates) conflating = Math.min(conflating, cursor.number)
-      else link.drop(cursor.countBelow(start), 'evicted')
-    }
-    if (!this.settings.retention.latest) this.#lastValues.deleteBelow(conflating)
-    this.#trimViews()
-    if (this.log.lingering > this.memory.limit / 4) this.#cutWorst()
-  }
-
-  #trimViews(): void {
-    if (this.#grown.size === 0) return
-    const needed = new Map<View, number>()
-    for (const link of this.#behind) {
-      for (const [segment, from] of (link.cursor as Cursor).held()) {
-        const { view } = segment
-        const least = segment.conflates ? Math.max(from, view.indexOf(this.log.start)) : from
-        needed.set(view, Math.min(least, needed.get(view) ?? Infinity))
-      }
-    }
-    for (const view of this.#grown) {
-      if (view.dirty) continue
-      view.trim(needed.get(view) ?? view.end)
-      if (!needed.has(view)) this.#grown.delete(view)
-    }
-  }
-
-  /** Slabs that the window has left are held by carriers that do not move: the one that stands longest goes. */
-  #cutWorst(): boolean {
-    let worst: ProducerLink | undefined
-    for (const link of this.links) {
-      if (!link.pinned?.retired) continue
-      if (worst === undefined || link.progressAt < worst.progressAt) worst = link
-    }
-    if (worst !== undefined) this.#patience.cut(worst, 'held memory without progress')
-    return worst !== undefined
   }
 
   close(): void {
