@@ -84,7 +84,11 @@ export class ConsumerLink implements ConsumerPort {
   ): { readonly prefixes: readonly Uint8Array[]; readonly from: StartFrom } {
     const { host } = this
     const { prefixes } = host
-    if (this.state === 'closed') return { prefixes, from: 'now' }
+    if (this.state === 'closed') {
+      // It was closed while the peer was still introducing itself.
+      carrier.close()
+      return { prefixes, from: 'now' }
+    }
     this.#carrier = carrier
     this.peer = peer
     this.state = 'starting'

@@ -130,7 +130,11 @@ export class ProducerLink implements ProducerPort {
   // The port: what the transport says.
 
   connected(carrier: Carrier, peer: Peer): void {
-    if (this.state === 'closed') return
+    if (this.state === 'closed') {
+      // It was closed while the peer was still introducing itself.
+      carrier.close()
+      return
+    }
     this.carrier = carrier
     this.peer = peer
     this.state = 'starting'

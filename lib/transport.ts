@@ -143,7 +143,10 @@ export interface LogPort {
 
 /** A producer's link, as its transport drives it. Calls for a link that has ended are ignored. */
 export interface ProducerPort {
-  /** The handshake is done and `carrier` can write. Nothing is written before {@link start}. */
+  /**
+   * The handshake is done and `carrier` can write. Nothing is written before {@link start}. The carrier of a link that has
+   * ended meanwhile is closed.
+   */
   connected(carrier: Carrier, peer: Peer): void
   /** The peer wants messages whose topic begins with `prefix`. Throws `BAD_PEER` beyond the cap: close the link then. */
   subscribe(prefix: Uint8Array): void
@@ -260,7 +263,7 @@ export interface ConsumerEnd {
 export interface ConsumerPort {
   /**
    * The handshake is done. Returns what to ask for: the prefixes wanted now (later ones come through
-   * {@link ConsumerCarrier.subscribe}) and where to begin.
+   * {@link ConsumerCarrier.subscribe}) and where to begin. The carrier of a link that has ended meanwhile is closed.
    */
   connected(carrier: ConsumerCarrier, peer: SourcePeer): { prefixes: readonly Uint8Array[]; from: StartFrom }
   /** A numbering producer's first words. Messages and skips before it are a protocol error of the carrier's. */

@@ -75,6 +75,16 @@ t.test('asks for the rest of a stream that it knows, through whatever link the p
   }
 })
 
+t.test('hangs up on a peer whose link was closed before it had introduced itself', async (t) => {
+  const { consumer, feed } = scene()
+  const guest = feed('guest', 'accepted')
+  consumer.links[0]?.close()
+  guest.connect()
+  t.equal(guest.closed, undefined)
+  t.same(consumer.links, [])
+  await consumer.close()
+})
+
 t.test('goes on with a stream where it stopped, and tells streams and runs apart', async (t) => {
   const { consumer, feed } = scene({ from: 'oldest' })
   const streams: string[] = []

@@ -122,6 +122,14 @@ t.test(
   },
 )
 
+t.test('hangs up on a peer whose link was closed before it had introduced itself', async (t) => {
+  const { producer, link } = open()
+  producer.links[0]?.close()
+  const peer = new FakePeer().connect(link, ['a'], 'now')
+  t.equal(peer.closed, undefined)
+  await producer.close({ drainMs: 0 })
+})
+
 t.test('the ledgers of connections that have ended are added up, by whether the peer acknowledged', async (t) => {
   const { producer, link, turn, send } = open()
   t.same(producer.stats().ended, [])
