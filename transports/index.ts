@@ -41,8 +41,8 @@ export interface OwnConsumerOptions {
 /** Every scheme that comes with fanwire. A transport is loaded when a URL first names it, and not before. */
 const table: Readonly<Record<keyof OwnProducerOptions, () => Promise<Transport>>> = {
   inproc: async () => (await import('./inproc/index.js')).inproc,
-  tcp: async () => (await import('./stream/index.js')).stream,
-  ipc: async () => (await import('./stream/index.js')).stream,
+  tcp: async () => (await import('./stream/index.js')).zmtp,
+  ipc: async () => (await import('./stream/index.js')).zmtp,
   udp: async () => (await import('./datagram/index.js')).numbered,
   multicast: async () => (await import('./datagram/index.js')).numbered,
   'raw+udp': async () => (await import('./datagram/index.js')).raw,

@@ -1,5 +1,5 @@
 import type { SkipReason } from '../framing/framing.js'
-import { badPeer, EMPTY } from '../framing/zmtp/bytes.js'
+import { badPeer } from '../framing/zmtp/bytes.js'
 import { readCheckpoint } from '../framing/zmtp/heartbeat.js'
 import {
   type Introduction,
@@ -11,7 +11,7 @@ import {
 } from '../framing/zmtp/peers.js'
 import { writeSubscription } from '../framing/zmtp/subscription.js'
 import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../transport.js'
-import { Session, type SessionSetup } from './session.js'
+import { joined, Session, type SessionSetup } from './session.js'
 import type { Wire } from './wire.js'
 
 const ROLE = { type: 'SUB', serves: ['PUB', 'XPUB'], what: 'a consumer' }
@@ -149,15 +149,4 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
     this.#port?.checkpoint(next)
     this.#port?.finished(next)
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 0) return EMPTY
-  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }

@@ -10,16 +10,15 @@ import {
   writeStream,
 } from '../framing/zmtp/peers.js'
 import { readSubscription } from '../framing/zmtp/subscription.js'
-import type { Timer } from '../platform.js'
 import type { Carrier, ProducerContext, ProducerPort, SourcePeer } from '../transport.js'
+import { Progress } from './progress.js'
 import { Session, type SessionSetup } from './session.js'
 import type { Wire } from './wire.js'
 
-const MAX_RUN = { bytes: 256 * 1024, messages: Number.MAX_SAFE_INTEGER }
+/** What is written to a link at a time. */
+export const MAX_RUN = { bytes: 256 * 1024, messages: Number.MAX_SAFE_INTEGER }
 /** A consumer sends subscriptions and nothing larger. */
 const INCOMING_MAX = 65_536
-/** How often an outstanding write is looked at for progress. */
-const PROGRESS_MS = 1_000
 const ROLE = { type: 'PUB', serves: ['SUB', 'XSUB'], what: 'a producer' }
 
 /** A producer's end of a connection: takes subscriptions, and passes the log's runs to the wire. */
@@ -27,11 +26,9 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
   readonly maxRun = MAX_RUN
   #port: ProducerPort | undefined
   #started = false
-  #busy = false
   /** Commands that wait for the end of a half-written message. */
   #waiting: Uint8Array[] = []
-  #watch: Timer | undefined
-  #pendingBefore = 0
+  readonly #progress: Progress
 
   /**
    * @param carries the producer's stream
@@ -44,15 +41,13 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
     private readonly claim: () => ProducerPort,
   ) {
     super(wire, setup, ROLE, { introduction: writeIntroduction({ carries }), maxMessageBytes: INCOMING_MAX })
+    this.#progress = new Progress(wire, setup.context.platform)
   }
 
   write(run: Uint8Array): 'taken' | 'busy' {
     let answer = this.wire.write(run)
     if (this.#waiting.length > 0 && this.#port?.midMessage === false) answer = this.#writeWaiting()
-    if (answer === 'busy') {
-      this.#busy = true
-      if (this.#watch === undefined) this.#watchProgress()
-    }
+    if (answer === 'busy') this.#progress.begin(this.#port)
     return answer
   }
 
@@ -65,9 +60,7 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
     const port = this.#port
     if (!this.isOpen || port === undefined) return
     if (this.#waiting.length > 0 && !port.midMessage) this.#writeWaiting()
-    if (!this.#busy) return
-    this.#busy = false
-    port.taken()
+    if (this.#progress.end()) port.taken()
   }
 
   /** The only messages that a consumer sends are subscriptions in the form of ZMTP 3.0; others are thrown away. */
@@ -123,7 +116,7 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
   protected override beat(): void {
     const port = this.#port
     // A peer that is being written to cannot answer before it has read: that is the core's stall deadline to judge.
-    if (port === undefined || !this.#started || this.#busy || port.midMessage) {
+    if (port === undefined || !this.#started || this.#progress.busy || port.midMessage) {
       this.heartbeat.forgive()
       return
     }
@@ -134,6 +127,11 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
     }
     const next = port.checkpoint()
     if (next !== undefined && this.isOpen) this.ping(writeCheckpoint(this.heartbeat.ttlMs, next))
+  }
+
+  protected override stop(): void {
+    super.stop()
+    this.#progress.stop()
   }
 
   protected override disconnected(reason: Error | undefined): void {
@@ -165,16 +163,5 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
     for (const bytes of this.#waiting) answer = this.wire.write(bytes)
     this.#waiting = []
     return answer
-  }
-
-  /** The system tells when a write is done, but has to be asked how far it has come. */
-  #watchProgress(): void {
-    this.#pendingBefore = this.wire.pending
-    this.#watch = this.setup.context.platform.timer(PROGRESS_MS, () => {
-      this.#watch = undefined
-      if (!this.#busy || !this.isOpen) return
-      if (this.wire.pending !== this.#pendingBefore) this.#port?.progressed()
-      this.#watchProgress()
-    })
   }
 }

@@ -1,7 +1,8 @@
 import { FanwireError } from '../errors.js'
 import type { SkipReason } from '../framing/framing.js'
-import { badPeer, readAscii } from '../framing/zmtp/bytes.js'
+import { badPeer, EMPTY, readAscii } from '../framing/zmtp/bytes.js'
 import { Decoder, type TrafficHandler } from '../framing/zmtp/decoder.js'
+import { GREETING_SIZE, readGreeting, writeGreeting } from '../framing/zmtp/greeting.js'
 import {
   type Metadata,
   readError,
@@ -12,126 +13,83 @@ import {
 } from '../framing/zmtp/handshake.js'
 import { readPing, writePing, writePong } from '../framing/zmtp/heartbeat.js'
 import { type Introduction, PROPERTY, readIntroduction } from '../framing/zmtp/peers.js'
-import type { Timer } from '../platform.js'
 import type { Context } from '../transport.js'
+import { Conversation, type ConversationOptions, type ConversationSetup } from './conversation.js'
 import { Heartbeat, SILENT_BEATS } from './heartbeat.js'
-import { reportFailure } from './report.js'
 import type { Wire } from './wire.js'
 
 /** Answers to PING that may wait for a peer which does not read. */
 const PONGS_MAX = 1_000
 
 /** What the transport's option table must provide. */
-export interface SessionOptions {
+export interface SessionOptions extends ConversationOptions {
   readonly heartbeatMs: number
-  readonly handshakeMs: number
+}
+
+export interface SessionSetup<C extends Context> extends ConversationSetup<C, SessionOptions> {
+  /** Each peer sends a greeting before all else; not so on a wire that has settled versions and mechanisms itself. */
+  readonly greets: boolean
 }
 
 /**
- * Who ended a session: this side because of what the peer did, the peer or the system after the handshake or in the
- * middle of it, or the core.
+ * One connection between two ends that speak ZMTP: READY each way, then traffic, with a pulse that notices a dead peer.
+ * What producers and consumers do differently is theirs.
  */
-export type Ending = 'failed' | 'lost' | 'unmet' | 'closed'
-
-export interface SessionSetup<C extends Context> {
-  readonly context: C
-  readonly options: SessionOptions
-  readonly remote: string
-  /** The handshake is done. */
-  readonly opened?: () => void
-  /** START and STREAM are said, so that messages flow. Of foreign peers, who say neither, nobody is told. */
-  readonly flowing?: () => void
-  /** The session is over; called once. A failure has been reported already; what is `unmet` has a reason always. */
-  readonly closed: (ending: Ending, reason: Error | undefined) => void
-}
-
-/**
- * One connection between two ends that speak ZMTP, after its greeting: READY each way, then traffic, with a pulse that
- * notices a dead peer. What producers and consumers do differently is theirs; what moves the bytes is the wire's.
- */
-export abstract class Session<C extends Context = Context> implements TrafficHandler {
-  state: 'handshake' | 'open' | 'closed' = 'handshake'
+export abstract class Session<C extends Context = Context>
+  extends Conversation<C, SessionOptions>
+  implements TrafficHandler
+{
   /** The minor version of the peer's greeting; 1 where there is no greeting. */
   minor = 1
-  /** The READY to open with; the wire sends it. */
-  readonly ready: Uint8Array
+  readonly opening: Uint8Array
   protected readonly heartbeat: Heartbeat
   protected readonly decoder: Decoder
   protected fanwire = false
   /** Messages may come. */
   protected flowing = false
-  #deadline: Timer | undefined
+  /** The peer's greeting as far as it has arrived; undefined once it is complete. */
+  #greeting: Uint8Array | undefined
   #pongs = 0
-  /** The connection has ended, but not all that it brought is taken. */
-  #loss: { readonly reason: Error | undefined } | undefined
 
   constructor(
-    protected readonly wire: Wire,
-    protected readonly setup: SessionSetup<C>,
+    wire: Wire,
+    setup: SessionSetup<C>,
     private readonly role: { readonly type: string; readonly serves: readonly string[]; readonly what: string },
     own: { readonly introduction: Uint8Array; readonly maxMessageBytes: number; readonly dataFrame?: number },
   ) {
-    const { context, options } = setup
+    super(wire, setup)
+    const { context, options, greets } = setup
     const { platform } = context
-    this.ready = writeReady(role.type, { [PROPERTY]: own.introduction })
+    const ready = writeReady(role.type, { [PROPERTY]: own.introduction })
+    // Peers wait for both, and neither depends on what the peer says.
+    this.opening = greets ? joined([writeGreeting(), ready]) : ready
+    this.#greeting = greets ? EMPTY : undefined
     this.heartbeat = new Heartbeat(platform, options.heartbeatMs, () => this.beat())
     this.decoder = new Decoder(this, {
       maxMessageBytes: own.maxMessageBytes,
       dataFrame: own.dataFrame ?? 1,
       allocate: (size) => platform.allocate(size),
     })
-    this.#deadline = platform.timer(options.handshakeMs, () => {
-      this.fail(badPeer(`peer did not finish its handshake in ${options.handshakeMs} ms`))
-    })
   }
 
-  // The wire's side.
-
-  /** Bytes have arrived. */
-  receive(chunk: Uint8Array): void {
-    if (this.state === 'closed') return
-    this.heartbeat.heard()
-    try {
-      this.decoder.push(chunk)
-    } catch (error) {
-      this.fail(error)
-    }
-  }
-
-  /** The system has all that was written. */
-  drained(): void {
+  override drained(): void {
     this.#pongs = 0
   }
 
-  /** The connection has ended, by the peer or by the system. What it has brought is still taken. */
-  lost(reason: Error | undefined): void {
-    if (this.decoder.stopped) {
-      this.#loss ??= { reason }
-      return
-    }
-    const met = this.#deadline === undefined
-    if (!this.#finish()) return
-    this.wire.destroy()
-    this.disconnected(reason)
-    if (met) this.setup.closed('lost', reason)
-    else this.setup.closed('unmet', reason ?? new Error('the peer hung up during the handshake'))
+  protected override read(chunk: Uint8Array): void {
+    this.heartbeat.heard()
+    if (this.#greeting === undefined) this.decoder.push(chunk)
+    else this.#greet(joined([this.#greeting, chunk]))
   }
 
-  /** Cuts a peer that broke the rules. What is not a FanwireError is a mistake of this package and not the peer's. */
-  fail(error: unknown): void {
-    if (!this.#finish()) return
-    this.wire.destroy()
-    this.#report(error)
+  protected override get holds(): boolean {
+    return this.decoder.stopped
   }
 
-  // The core's side.
-
-  /** Cuts the connection, after what was written where there is no reason to hurry. */
-  close(reason?: Error): void {
-    if (!this.#finish()) return
-    if (reason === undefined) this.wire.end()
-    else this.wire.destroy()
-    this.setup.closed('closed', reason)
+  protected override stop(): void {
+    this.flowing = false
+    this.heartbeat.stop()
+    this.decoder.close()
   }
 
   // The decoder's side.
@@ -162,7 +120,6 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
   /** Writes a whole command, but not into the middle of a message. */
   protected abstract control(bytes: Uint8Array): void
   protected abstract beat(): void
-  protected abstract disconnected(reason: Error | undefined): void
   /** A PING told something. */
   protected pinged(_context: Uint8Array): void {}
 
@@ -174,19 +131,6 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
     }
     this.#shake('READY', chunk.subarray(from + 6, to))
     return true
-  }
-
-  /** The peer has said all that a session begins with. */
-  protected settled(): void {
-    this.#deadline?.cancel()
-    this.#deadline = undefined
-  }
-
-  /** All is taken that had come before a pause. False when the connection has ended meanwhile. */
-  protected caughtUp(): boolean {
-    if (this.#loss === undefined) return true
-    this.lost(this.#loss.reason)
-    return false
   }
 
   protected ping(bytes: Uint8Array = writePing(this.heartbeat.ttlMs)): void {
@@ -221,11 +165,6 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
     if (this.isOpen) this.setup.opened?.()
   }
 
-  /** Callbacks may have closed the session in the meantime, which the compiler does not expect. */
-  protected get isOpen(): boolean {
-    return this.state === 'open'
-  }
-
   #introduction(metadata: Metadata): Introduction | undefined {
     const value = metadata.get(PROPERTY.toLowerCase())
     // Heartbeats belong to the rules between fanwire peers, so they need 3.1.
@@ -234,10 +173,8 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
 
   /** Tells the peer for good: only libzmq's own refusals look like the passing kind. */
   #refuse(message: string): void {
-    if (!this.#finish()) return
     this.wire.write(writeError(message))
-    this.wire.end()
-    this.#report(badPeer(message))
+    this.refused(badPeer(message))
   }
 
   #answer(data: Uint8Array): void {
@@ -250,24 +187,31 @@ export abstract class Session<C extends Context = Context> implements TrafficHan
     this.pinged(context)
   }
 
-  #finish(): boolean {
-    if (this.state === 'closed') return false
-    this.state = 'closed'
-    this.flowing = false
-    this.settled()
-    this.heartbeat.stop()
-    this.decoder.close()
-    return true
-  }
-
-  #report(error: unknown): void {
-    const { context, remote, closed } = this.setup
-    const reason = reportFailure(context, remote, error, 'cannot understand the peer')
-    this.disconnected(reason)
-    closed('failed', reason)
+  #greet(bytes: Uint8Array): void {
+    this.#greeting = bytes
+    const greeting = readGreeting(bytes)
+    if (greeting === undefined) return
+    const { mechanism, minor } = greeting
+    if (mechanism !== 'NULL') {
+      throw badPeer(`peer wants the mechanism ${printable(mechanism)}, this end has NULL`)
+    }
+    this.minor = minor
+    this.#greeting = undefined
+    if (bytes.length > GREETING_SIZE) this.decoder.push(bytes.subarray(GREETING_SIZE))
   }
 }
 
 function printable(text: string): string {
   return text.slice(0, 32).replace(/[^\x20-\x7e]/g, '?')
+}
+
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 0) return EMPTY
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
 }

@@ -7,7 +7,7 @@ import t from 'tap'
 import { consumerOptions } from '../../lib/consumer-options.js'
 import type { OptionTable } from '../../lib/options.js'
 import { producerOptions } from '../../lib/producer-options.js'
-import { stream } from '../../transports/stream/index.js'
+import { zmtp } from '../../transports/stream/index.js'
 
 const root = dirname(fileURLToPath(import.meta.resolve('fanwire/package.json')))
 const pages = ['README.md', 'bench/README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
@@ -64,7 +64,7 @@ t.test('the guide has every error code', async (t) => {
 
 const optionsOf: Readonly<Record<string, OptionTable>> = {
   'docs/guide.md': { ...producerOptions, ...consumerOptions },
-  'docs/tcp.md': { ...stream.options, ...stream.consumerOptions },
+  'docs/tcp.md': { ...zmtp.options, ...zmtp.consumerOptions },
 }
 
 for (const [page, options] of Object.entries(optionsOf)) {

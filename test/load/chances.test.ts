@@ -8,7 +8,7 @@ import { testTransport } from '../../lib/conformance/index.js'
 import type { Kit, Subject } from '../../lib/conformance/subject.js'
 import { createConsumer, createProducer } from '../../lib/index.js'
 import { inproc } from '../../transports/inproc/index.js'
-import { stream } from '../../transports/stream/index.js'
+import { zmtp } from '../../transports/stream/index.js'
 import { ownHost } from '../support/host.js'
 
 const SEEDS = Array.from({ length: 30 }, (_, i) => i + 1)
@@ -22,8 +22,8 @@ let count = 0
 const soon = { reconnectMinMs: 1, reconnectMaxMs: 50 }
 const subjects: readonly Subject[] = [
   { transport: inproc, freshUrl: () => `inproc://chances-${++count}` },
-  { transport: stream, freshUrl: () => `tcp://${ownHost}:0`, options: soon },
-  { transport: stream, freshUrl: () => `ipc://${join(folder, `${++count}.sock`)}`, options: soon },
+  { transport: zmtp, freshUrl: () => `tcp://${ownHost}:0`, options: soon },
+  { transport: zmtp, freshUrl: () => `ipc://${join(folder, `${++count}.sock`)}`, options: soon },
   { transport: own, freshUrl: () => `own://${ownHost}:0`, options: { reconnectMs: 1 } },
 ]
 

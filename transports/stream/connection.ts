@@ -1,9 +1,7 @@
 import type { Socket } from 'node:net'
 import { FanwireError } from '../../lib/errors.js'
-import { badPeer } from '../../lib/framing/zmtp/bytes.js'
-import { GREETING_SIZE, readGreeting, writeGreeting } from '../../lib/framing/zmtp/greeting.js'
 import type { Platform, Timer } from '../../lib/platform.js'
-import type { Session } from '../../lib/session/session.js'
+import type { Conversation } from '../../lib/session/conversation.js'
 import type { Wire } from '../../lib/session/wire.js'
 
 /** How long a peer may take to hang up after it was told goodbye. */
@@ -12,11 +10,9 @@ const LINGER_MS = 1_000
 /** The longest delay that every timer takes. */
 const LONGEST_MS = 2 ** 31 - 1
 
-/** A socket as the wire of a session: greets the peer, then passes bytes both ways. */
+/** A socket as the wire of a conversation: passes bytes both ways. */
 export class Connection implements Wire {
-  #session: Session | undefined
-  /** The peer's greeting as far as it has arrived; undefined once it is complete. */
-  #greeting: Buffer | undefined = Buffer.alloc(0)
+  #conversation: Conversation | undefined
   #busy = false
   #ended = false
   #error: Error | undefined
@@ -27,7 +23,7 @@ export class Connection implements Wire {
     // What a destroyed socket still held is called written as well.
     if (!this.#busy || this.socket.destroyed || this.socket.writableLength > 0) return
     this.#busy = false
-    this.#session?.drained()
+    this.#conversation?.drained()
   }
 
   constructor(
@@ -37,21 +33,20 @@ export class Connection implements Wire {
     socket.on('error', (error) => {
       this.#error = error
     })
-    socket.on('close', () => this.#session?.lost(this.#error && lost(this.#error)))
+    socket.on('close', () => this.#conversation?.lost(this.#error && lost(this.#error)))
   }
 
-  /** Greets the peer on behalf of `session`. The socket is connected. */
-  begin(session: Session): void {
-    this.#session = session
-    this.socket.on('data', (chunk) => this.#receive(chunk))
-    this.socket.on('end', () => session.lost(undefined))
-    // Peers wait for both, and neither depends on what the peer says.
-    this.write(Buffer.concat([writeGreeting(), session.ready]))
+  /** Says the first words of `conversation`. The socket is connected. */
+  begin(conversation: Conversation): void {
+    this.#conversation = conversation
+    this.socket.on('data', (chunk) => conversation.receive(chunk))
+    this.socket.on('end', () => conversation.lost(undefined))
+    this.write(conversation.opening)
   }
 
   /** The peer has sent something. */
   get heard(): boolean {
-    return this.#greeting === undefined || this.#greeting.length > 0
+    return this.socket.bytesRead > 0
   }
 
   write(bytes: Uint8Array): 'taken' | 'busy' {
@@ -109,30 +104,6 @@ export class Connection implements Wire {
     if (!this.#keepsAlive) return
     this.#vigil = this.platform.timer(LONGEST_MS, () => this.#keepAlive())
     this.#vigil.ref()
-  }
-
-  #receive(chunk: Buffer): void {
-    const session = this.#session as Session
-    if (this.#greeting === undefined) session.receive(chunk)
-    else if (session.state !== 'closed') this.#greet(session, Buffer.concat([this.#greeting, chunk]))
-  }
-
-  #greet(session: Session, bytes: Buffer): void {
-    this.#greeting = bytes
-    try {
-      const greeting = readGreeting(bytes)
-      if (greeting === undefined) return
-      if (greeting.mechanism !== 'NULL') {
-        const shown = greeting.mechanism.replace(/[^\x20-\x7e]/g, '?')
-        throw badPeer(`peer wants the mechanism ${shown}, this end has NULL`)
-      }
-      session.minor = greeting.minor
-    } catch (error) {
-      session.fail(error)
-      return
-    }
-    this.#greeting = undefined
-    if (bytes.length > GREETING_SIZE) session.receive(bytes.subarray(GREETING_SIZE))
   }
 }
 

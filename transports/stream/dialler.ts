@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Address } from '../../lib/address.js'
 import { FanwireError, wordsOf } from '../../lib/errors.js'
 import type { Timer } from '../../lib/platform.js'
-import type { Ending, Session } from '../../lib/session/session.js'
+import type { Conversation, Ending } from '../../lib/session/conversation.js'
 import { Connection } from './connection.js'
 import { call, closed } from './endpoint.js'
 import type { Port, Side } from './side.js'
@@ -23,7 +23,7 @@ export class Dialler<P extends Port> {
   #openedAt = 0
   #socket: Socket | undefined
   #connection: Connection | undefined
-  #session: Session | undefined
+  #conversation: Conversation | undefined
   #timer: Timer | undefined
   #keepsAlive = true
   readonly #port: P
@@ -33,7 +33,7 @@ export class Dialler<P extends Port> {
     private readonly side: Side<P>,
     private readonly address: Address,
   ) {
-    this.#port = side.open(address.url, 'dialled')
+    this.#port = side.open(address, address.url, 'dialled')
   }
 
   dial(): void {
@@ -77,7 +77,7 @@ export class Dialler<P extends Port> {
     this.#become('closed')
     this.#timer?.cancel()
     if (before === 'open' && !all) return
-    if (before === 'open') this.#session?.close()
+    if (before === 'open') this.#conversation?.close()
     else if (before !== 'waiting' && before !== 'closed') this.#socket?.destroy()
     this.#port.end(undefined)
     await Promise.all(Array.from(this.#sockets, closed))
@@ -103,14 +103,14 @@ export class Dialler<P extends Port> {
     const connection = new Connection(socket, this.side.context.platform)
     if (!this.#keepsAlive) connection.unref()
     this.#connection = connection
-    this.#session = this.side.session({
+    this.#conversation = this.side.converse(this.address, {
       wire: connection,
       remote: this.address.url,
       claim: () => this.#port,
       opened: () => {
         // Nobody would be there to speak to.
         if (this.#port.ended) {
-          this.#session?.close()
+          this.#conversation?.close()
           return
         }
         this.#openedAt = this.side.context.platform.now()
@@ -121,11 +121,11 @@ export class Dialler<P extends Port> {
       },
       closed: (ending, reason) => this.#ended(ending, reason),
     })
-    connection.begin(this.#session)
+    connection.begin(this.#conversation)
   }
 
   #ended(ending: Ending, reason: Error | undefined): void {
-    this.#session = undefined
+    this.#conversation = undefined
     if (this.#state === 'closed') {
       this.#port.end(reason)
       return

@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import type { Address } from '../../lib/address.js'
 import { FanwireError, wordsOf } from '../../lib/errors.js'
-import type { Session } from '../../lib/session/session.js'
+import type { Conversation } from '../../lib/session/conversation.js'
 import type { Fault } from '../../lib/transport.js'
 import { Connection } from './connection.js'
 import { boundUrl, closed, remoteUrl, serve } from './endpoint.js'
@@ -9,7 +9,7 @@ import type { Port, Side } from './side.js'
 
 /** The connections of one end, over all addresses that it listens on. */
 export class Guests<P extends Port> {
-  readonly #sessions = new Map<Socket, Session>()
+  readonly #conversations = new Map<Socket, Conversation>()
   readonly #connections = new Map<Socket, Connection>()
   #count = 0
   #keepsAlive = true
@@ -19,7 +19,7 @@ export class Guests<P extends Port> {
   accept(socket: Socket, address: Address): void {
     const { context, options } = this.side
     const remote = remoteUrl(address, socket, ++this.#count)
-    if (this.#sessions.size >= options.maxLinks) {
+    if (this.#conversations.size >= options.maxLinks) {
       // A plain close: room may come, and libzmq would never return after an ERROR.
       socket.destroy()
       const message = `turned ${remote} away: all of ${options.maxLinks} links (maxLinks) are taken`
@@ -30,28 +30,29 @@ export class Guests<P extends Port> {
     if (!this.#keepsAlive) connection.unref()
     this.#connections.set(socket, connection)
     socket.once('close', () => this.#connections.delete(socket))
-    const session = this.side.session({
+    const conversation = this.side.converse(address, {
       wire: connection,
       remote,
-      claim: () => this.side.open(remote, 'accepted'),
+      claim: () => this.side.open(address, remote, 'accepted'),
       closed: (ending, reason) => {
-        this.#sessions.delete(socket)
+        this.#conversations.delete(socket)
         // Nobody else tells of it: there is no link yet that could end.
         if (ending === 'unmet') context.fault(unmet(remote, reason))
       },
     })
-    this.#sessions.set(socket, session)
-    connection.begin(session)
+    this.#conversations.set(socket, conversation)
+    connection.begin(conversation)
   }
 
   /** Cuts what is half open. With `all` what is open, too. Settles when the sockets that are to close have closed. */
   async close(all: boolean): Promise<void> {
-    for (const session of [...this.#sessions.values()]) {
-      if (session.state === 'handshake') session.close(new FanwireError('CLOSED', 'closed during the handshake'))
-      else if (all) session.close()
+    for (const conversation of [...this.#conversations.values()]) {
+      if (conversation.state === 'handshake')
+        conversation.close(new FanwireError('CLOSED', 'closed during the handshake'))
+      else if (all) conversation.close()
     }
     const leaving = [...this.#connections.keys()].filter(
-      (socket) => all || this.#sessions.get(socket)?.state !== 'open',
+      (socket) => all || this.#conversations.get(socket)?.state !== 'open',
     )
     await Promise.all(leaving.map(closed))
   }

@@ -2,13 +2,8 @@ import { duration, integer, type OptionRule } from '../../lib/options.js'
 
 const HOUR_MS = 3_600_000
 
-/** What `tcp://` and `ipc://` take beside the options of every producer and consumer. */
-export interface TcpOptions {
-  /**
-   * A peer is asked for a sign of life this often, in milliseconds, and given up after three times without one, 0 to
-   * 3_600_000; 0 for never. @default 10_000
-   */
-  readonly heartbeatMs?: number | undefined
+/** What everything over sockets takes beside the options of every producer and consumer. */
+export interface ConnectionOptions {
   /** A peer that has not finished its handshake after so many milliseconds is cut, 1 to 3_600_000. @default 10_000 */
   readonly handshakeMs?: number | undefined
   /** Connections that an end which listens has at a time, half-open ones included, 1 to 1_000_000. @default 1_024 */
@@ -25,6 +20,15 @@ export interface TcpOptions {
   readonly reconnectMaxMs?: number | undefined
 }
 
+/** What `tcp://` and `ipc://` take. */
+export interface TcpOptions extends ConnectionOptions {
+  /**
+   * A peer is asked for a sign of life this often, in milliseconds, and given up after three times without one, 0 to
+   * 3_600_000; 0 for never. @default 10_000
+   */
+  readonly heartbeatMs?: number | undefined
+}
+
 /** What a consumer takes beside them. */
 export interface TcpConsumerOptions extends TcpOptions {
   /** Which frame of a foreign message is its data, counted from 0, 0 to 255. @default 1 */
@@ -32,12 +36,16 @@ export interface TcpConsumerOptions extends TcpOptions {
 }
 
 /** The rules of these options. */
-export const tcpOptions = {
-  heartbeatMs: duration(0, HOUR_MS, 10_000),
+export const connectionOptions = {
   handshakeMs: duration(1, HOUR_MS, 10_000),
   maxLinks: integer(1, 1_000_000, 1_024),
   reconnectMinMs: duration(1, HOUR_MS, 100),
   reconnectMaxMs: duration(1, HOUR_MS, 10_000),
+} satisfies Record<keyof ConnectionOptions, OptionRule<number>>
+
+export const tcpOptions = {
+  heartbeatMs: duration(0, HOUR_MS, 10_000),
+  ...connectionOptions,
 } satisfies Record<keyof TcpOptions, OptionRule<number>>
 
 export const tcpConsumerOptions = {

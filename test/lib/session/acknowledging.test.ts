@@ -39,7 +39,8 @@ test('lets one acknowledgement at most wait for a producer that does not read', 
     want: undefined,
     open: () => t.fail('nobody else comes') as never,
   } as const
-  const setup = { context, options: { heartbeatMs: 0, handshakeMs: 1_000 }, remote: 'producer', closed: () => {} }
+  const options = { heartbeatMs: 0, handshakeMs: 1_000 }
+  const setup = { context, options, greets: false, remote: 'producer', closed: () => {} }
   const session = new ConsumerSession(wire, setup, 1, () => consumer.open('producer', 'dialled'))
   session.receive(writeReady('PUB', { [PROPERTY]: writeIntroduction({}) }))
   // Every message is more than a quarter of the allowance, and acknowledged at once.

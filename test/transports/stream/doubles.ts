@@ -19,7 +19,7 @@ import type {
   StartFrom,
   StreamStart,
 } from '../../../lib/transport.js'
-import { stream } from '../../../transports/stream/index.js'
+import { zmtp } from '../../../transports/stream/index.js'
 import { FakePlatform } from '../../lib/support/fake-platform.js'
 import { ownHost } from '../../support/host.js'
 
@@ -209,7 +209,7 @@ export async function produce(
   urls: string | readonly string[],
   setup: Setup = {},
 ): Promise<EndDouble<ProducerLinkDouble>> {
-  const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup, stream.options)
+  const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup, zmtp.options)
   const producer: ProducerContext = {
     ...context,
     log: () => ({
@@ -223,7 +223,7 @@ export async function produce(
     }),
     changed: () => undefined,
   }
-  const end = (await stream.produce([urls].flat().map(parseAddress), producer)) as LogEnd
+  const end = (await zmtp.produce([urls].flat().map(parseAddress), producer)) as LogEnd
   const close = async () => {
     for (const link of links.all) {
       link.ended = true
@@ -236,8 +236,8 @@ export async function produce(
 
 export async function consume(url: string, setup: Setup = {}): Promise<EndDouble<ConsumerLinkDouble>> {
   const { context, links, faults, clock } = surroundings<ConsumerLinkDouble>(setup, {
-    ...stream.options,
-    ...stream.consumerOptions,
+    ...zmtp.options,
+    ...zmtp.consumerOptions,
   })
   const consumer: ConsumerContext = {
     ...context,
@@ -245,7 +245,7 @@ export async function consume(url: string, setup: Setup = {}): Promise<EndDouble
     want: setup.want,
     open: (remote, origin) => opened(new ConsumerLinkDouble(remote, origin), links, setup),
   }
-  const end = await stream.consume(parseAddress(url), consumer)
+  const end = await zmtp.consume(parseAddress(url), consumer)
   return { urls: end.urls, links, faults, clock, close: () => end.close() }
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { testTransport } from '../../../lib/conformance/index.js'
 import { createConsumer, createProducer } from '../../../lib/index.js'
-import { stream } from '../../../transports/stream/index.js'
+import { zmtp } from '../../../transports/stream/index.js'
 import { seeds } from '../../support/seeds.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'fanwire-'))
@@ -15,7 +15,7 @@ let count = 0
 testTransport(
   { test: t.test, assert, createProducer, createConsumer },
   {
-    transport: stream,
+    transport: zmtp,
     freshUrl: () => `ipc://${join(folder, `${++count}.sock`)}`,
     options: { reconnectMinMs: 1, reconnectMaxMs: 50 },
     seeds: seeds.ipc,
