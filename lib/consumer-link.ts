@@ -1,6 +1,7 @@
 import { Acknowledgement } from './acknowledgement.js'
 import type { SkipReason } from './framing/framing.js'
 import { Intake, type IntakeHost, type SourceLedger } from './intake.js'
+import { type Carried, Intakes } from './intakes.js'
 import type { LinkState } from './link.js'
 import type { MessageSource } from './message.js'
 import type { Stream } from './stream.js'
@@ -44,6 +45,8 @@ export class ConsumerLink implements ConsumerPort {
   /** What peers without numbers have sent through it. */
   readonly unsequenced = new Tally()
   #carrier: ConsumerCarrier | undefined
+  /** All that the present connection carries, and what it said last that it carries. */
+  #intakes: Intakes | undefined
   #intake: Intake | undefined
   /** What was asked for once more, which says nothing of how far the line has come. */
   #answers: Intake | undefined
@@ -92,6 +95,7 @@ export class ConsumerLink implements ConsumerPort {
     this.#carrier = carrier
     this.peer = peer
     this.state = 'starting'
+    this.#intakes = new Intakes()
     const { refusal } = host
     if (refusal !== undefined) {
       this.#refused = true
@@ -99,7 +103,7 @@ export class ConsumerLink implements ConsumerPort {
         if (this.#carrier === carrier) this.cut(refusal)
       })
     } else if (peer.kind === 'foreign' && peer.numbers !== true) {
-      this.#enter(new Intake(host, this.unsequenced, undefined))
+      this.#enter({ intake: new Intake(host, this.unsequenced, undefined), stream: undefined })
       // The carrier has yet to say what is wanted.
       host.platform.defer(() => this.#opened(carrier))
     }
@@ -112,9 +116,22 @@ export class ConsumerLink implements ConsumerPort {
 
   started(start: StreamStart): void {
     const carrier = this.#carrier
-    if (this.state !== 'starting' || carrier === undefined || this.#refused) return
+    if (carrier === undefined || this.#refused) return
+    const known = this.#intakes?.use(start.stream)
+    if (known !== undefined) {
+      this.#turnTo(known)
+      this.numbered(start.next, 'line')
+      return
+    }
     this.#begin(carrier, start)
     this.#opened(carrier)
+  }
+
+  unnumbered(): void {
+    if (this.#carrier === undefined || this.#refused) return
+    const known = this.#intakes?.use()
+    if (known !== undefined) this.#turnTo(known)
+    else this.#enter({ intake: new Intake(this.host, this.unsequenced, undefined), stream: undefined })
   }
 
   numbered(next: number, origin: 'line' | 'answer'): void {
@@ -206,12 +223,12 @@ export class ConsumerLink implements ConsumerPort {
 
   /** Whether `source` is its present connection. */
   feeds(source: MessageSource): boolean {
-    return this.#intake === source || this.#answers === source
+    return this.#answers === source || this.#intakes?.has(source) === true
   }
 
   /** What became of every message of the present connection, or of the last one. */
   ledger(): SourceLedger {
-    return this.#intake?.ledger() ?? this.#final
+    return this.#intakes?.ledger() ?? this.#final
   }
 
   /** The producer has begun its numbers anew, under the old name. */
@@ -221,7 +238,6 @@ export class ConsumerLink implements ConsumerPort {
     const carrier = this.#carrier
     if (start === undefined || carrier === undefined || line === undefined) return
     this.host.reset(this, line)
-    this.#intake?.close()
     // Whoever was told may have closed the link.
     if (this.#carrier === carrier) this.#begin(carrier, { ...start, run: line.run + 1, next })
   }
@@ -247,16 +263,22 @@ export class ConsumerLink implements ConsumerPort {
     const request = carrier.request?.bind(carrier)
     const intake = new Intake(host, stream.tally, { stream, next, acknowledgement, native, request })
     this.#start = start
-    this.line = stream
     this.#answers = request && new Intake(host, stream.tally, { stream, next })
-    this.#enter(intake)
+    this.#enter({ intake, stream })
     stream.join(intake)
   }
 
-  #enter(intake: Intake): void {
+  #enter(carried: Carried): void {
+    // The first of a connection may have to wait for room.
+    if (this.state === 'starting') this.#knocks = this.host.full
     this.state = 'open'
+    this.#intakes?.add(carried)
+    this.#turnTo(carried)
+  }
+
+  #turnTo({ intake, stream }: Carried): void {
     this.#intake = intake
-    this.#knocks = this.host.full
+    this.line = stream ?? this.line
     this.#current = this.#knocks ? undefined : intake
   }
 
@@ -282,19 +304,19 @@ export class ConsumerLink implements ConsumerPort {
   #detach(state: 'waiting' | 'closed', reason: Error | undefined): void {
     if (this.state === 'closed') return
     const wasOpen = this.#told
-    const intake = this.#intake
+    const intakes = this.#intakes
     this.#final = this.ledger()
     this.state = state
     this.#told = false
     this.#refused = false
+    this.#intakes = undefined
     this.#intake = undefined
     this.#answers = undefined
     this.#current = undefined
     this.#knocks = false
     this.#first = undefined
     this.#carrier = undefined
-    // Other lines may go on without it now, of which listeners are told.
-    intake?.close()
+    intakes?.close()
     this.host.closed(this, wasOpen, reason)
   }
 }

@@ -16,6 +16,8 @@ export type {
   OwnProducerOptions,
   RawConsumerOptions,
   RawProducerOptions,
+  SpConsumerOptions,
+  SpOptions,
   TcpConsumerOptions,
   TcpOptions,
   UdpConsumerOptions,
@@ -126,7 +128,8 @@ export async function createProducer<T = string | Uint8Array, Url extends string
       const own = places.map((at) => addresses[at] as Address)
       checkRole(context.role, own)
       const log = (framing: Framing) => producer.log(framing)
-      const end = await transport.produce(own, { ...context, log, changed: () => producer.progressed() })
+      const { stream } = producer
+      const end = await transport.produce(own, { ...context, stream, log, changed: () => producer.progressed() })
       producer.attach(end, transport.traits, places)
     }
   } catch (error) {

@@ -55,7 +55,7 @@ export class Log {
     const slab = this.#tail as Slab
     const count = slab.count
     if (count === slab.ends.length) this.pool.growIndex(slab)
-    const dataAt = this.framing.write(slab.bytes, slab.used, topic.head, dataSize)
+    const dataAt = this.framing.write(slab.bytes, slab.used, topic.head, dataSize, this.next)
     if (typeof data === 'string') this.platform.writeText(slab.bytes, dataAt, data)
     else slab.bytes.set(data, dataAt)
     slab.used += size

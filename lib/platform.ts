@@ -21,6 +21,8 @@ export interface Platform {
   breathe(): Promise<void>
   /** Milliseconds of a clock that never goes back. */
   now(): number
+  /** Microseconds since 1970, a whole number, by the clock that people set. */
+  time(): number
   /** Runs `callback` once after `delayMs`. A timer does not keep the process alive unless `ref()` is called. */
   timer(delayMs: number, callback: () => void): Timer
   /** Fills `target` with random bytes. */

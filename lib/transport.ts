@@ -76,6 +76,8 @@ export interface Fault {
 }
 
 export interface ProducerContext extends Context {
+  /** The name of the producer's stream, 10 characters of `0-9A-Z`. */
+  readonly stream: string
   /** The producer's log in this framing: one for all ends that share the framing's name. */
   log(framing: Framing): LogPort
   /** A destination of a store has come or gone, for which the application may wait. Links of the log need not tell. */
@@ -266,8 +268,13 @@ export interface ConsumerPort {
    * {@link ConsumerCarrier.subscribe}) and where to begin. The carrier of a link that has ended meanwhile is closed.
    */
   connected(carrier: ConsumerCarrier, peer: SourcePeer): { prefixes: readonly Uint8Array[]; from: StartFrom }
-  /** A numbering producer's first words. Messages and skips before it are a protocol error of the carrier's. */
+  /**
+   * A numbering producer's first words. Messages and skips before it are a protocol error of the carrier's. Where each
+   * message says its number and stream, it may come at any time, and again for every change of the stream.
+   */
   started(start: StreamStart): void
+  /** The next message has no number, although the one before had: a forwarder may stand behind this connection. */
+  unnumbered(): void
   /**
    * The next message has this number, where numbers travel with the messages. From the line itself, or in answer to
    * {@link ConsumerCarrier.request}; without messages behind it, it tells of the loss of the last ones.

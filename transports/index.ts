@@ -5,11 +5,13 @@ import type {
   UdpConsumerOptions,
   UdpProducerOptions,
 } from './datagram/options.js'
-import type { TcpConsumerOptions, TcpOptions } from './stream/options.js'
+import type { SpConsumerOptions, SpOptions, TcpConsumerOptions, TcpOptions } from './stream/options.js'
 
 export type {
   RawConsumerOptions,
   RawProducerOptions,
+  SpConsumerOptions,
+  SpOptions,
   TcpConsumerOptions,
   TcpOptions,
   UdpConsumerOptions,
@@ -21,6 +23,8 @@ export interface OwnProducerOptions {
   readonly inproc: Readonly<Record<never, never>>
   readonly tcp: TcpOptions
   readonly ipc: TcpOptions
+  readonly 'sp+tcp': SpOptions
+  readonly 'sp+ipc': SpOptions
   readonly udp: UdpProducerOptions
   readonly multicast: UdpProducerOptions
   readonly 'raw+udp': RawProducerOptions
@@ -32,6 +36,8 @@ export interface OwnConsumerOptions {
   readonly inproc: Readonly<Record<never, never>>
   readonly tcp: TcpConsumerOptions
   readonly ipc: TcpConsumerOptions
+  readonly 'sp+tcp': SpConsumerOptions
+  readonly 'sp+ipc': SpConsumerOptions
   readonly udp: UdpConsumerOptions
   readonly multicast: UdpConsumerOptions
   readonly 'raw+udp': RawConsumerOptions
@@ -43,6 +49,8 @@ const table: Readonly<Record<keyof OwnProducerOptions, () => Promise<Transport>>
   inproc: async () => (await import('./inproc/index.js')).inproc,
   tcp: async () => (await import('./stream/index.js')).zmtp,
   ipc: async () => (await import('./stream/index.js')).zmtp,
+  'sp+tcp': async () => (await import('./stream/index.js')).sp,
+  'sp+ipc': async () => (await import('./stream/index.js')).sp,
   udp: async () => (await import('./datagram/index.js')).numbered,
   multicast: async () => (await import('./datagram/index.js')).numbered,
   'raw+udp': async () => (await import('./datagram/index.js')).raw,

@@ -1,7 +1,7 @@
 import { createConsumer } from '../../lib/index.js'
+import { MessageReader } from '../../lib/message-reader.js'
 import type { ConsumerContext, Transport } from '../../lib/transport.js'
 import { numbered } from '../../transports/datagram/index.js'
-import { MessageReader } from '../../transports/datagram/message-reader.js'
 import { SessionFeed } from '../../transports/datagram/session-feed.js'
 import { type Prepare, topicsOf } from '../contender.js'
 import { blockOf, blocksIn, COUNT_AT, HEADER_BYTES, SEQUENCE_AT } from './packets.js'
@@ -82,7 +82,7 @@ function feedOf(context: ConsumerContext): SessionFeed {
   const session = Buffer.from(SESSION)
   const remote = { address: '127.0.0.1', port: 1 }
   const line = { full: unexpected, roomy: unexpected, closed: () => undefined, reject: unexpected }
-  const messages = new MessageReader({ body: 'topic', topicOf: undefined }, unexpected)
+  const messages = new MessageReader({ body: 'topic', topicOf: undefined }, context.platform, unexpected)
   const port = context.open(SESSION, 'accepted')
   const feed = new SessionFeed(session, remote, line, port, messages, context, 65_535, undefined)
   port.connected(feed, { kind: 'foreign', numbers: true })

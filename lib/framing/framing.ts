@@ -9,8 +9,8 @@ export interface Framing {
   head(topic: Uint8Array): Uint8Array
   /** Bytes of the whole framed message. */
   size(head: Uint8Array, dataSize: number): number
-  /** Writes everything but the data at `at`; returns where the data begins. */
-  write(target: Uint8Array, at: number, head: Uint8Array, dataSize: number): number
+  /** Writes everything but the data of message `number` at `at`; returns where the data begins. */
+  write(target: Uint8Array, at: number, head: Uint8Array, dataSize: number, number: number): number
   /**
    * The largest message, in bytes as {@link size} counts them, where the wire has a limit of its own: what must fit one
    * datagram. A larger one must not be written. Absent where it may be of any size.

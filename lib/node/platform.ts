@@ -27,6 +27,7 @@ export const nodePlatform: Platform = {
   defer: (callback) => process.nextTick(callback),
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),
+  time,
   timer(delayMs, callback) {
     const timer = setTimeout(callback, delayMs)
     timer.unref()
@@ -37,4 +38,15 @@ export const nodePlatform: Platform = {
     const found = channel(`fanwire:${name}`)
     if (found.hasSubscribers) found.publish(message())
   },
+}
+
+/** What to add to the clock that never goes back to get the one that people set, in milliseconds. */
+let offsetMs = performance.timeOrigin
+
+/** The set clock tells whole milliseconds: the other one tells what lies between, until they have drifted apart. */
+function time(): number {
+  const now = performance.now()
+  const behind = Date.now() - (now + offsetMs)
+  if (behind > 1 || behind < -2) offsetMs += behind
+  return Math.floor((now + offsetMs) * 1_000)
 }

@@ -1,4 +1,4 @@
-import { badPeer } from '../framing/zmtp/bytes.js'
+import { badPeer } from '../framing/bad-peer.js'
 import type { Timer } from '../platform.js'
 import type { Context } from '../transport.js'
 import { reportFailure } from './report.js'
@@ -90,8 +90,7 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
   /** Cuts the connection, after what was written where there is no reason to hurry. */
   close(reason?: Error): void {
     if (!this.#finish()) return
-    if (reason === undefined) this.wire.end()
-    else this.wire.destroy()
+    this.cut(reason !== undefined)
     this.setup.closed('closed', reason)
   }
 
@@ -104,6 +103,12 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
   /** Nothing more is read or sent. */
   protected abstract stop(): void
   protected abstract disconnected(reason: Error | undefined): void
+
+  /** The core wants no more of it. `hurry`: what was written need not arrive. */
+  protected cut(hurry: boolean): void {
+    if (hurry) this.wire.destroy()
+    else this.wire.end()
+  }
 
   /** The peer has said all that a conversation begins with. */
   protected settled(): void {

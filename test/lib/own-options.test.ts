@@ -121,6 +121,8 @@ const tcp = {
   reconnectMaxMs: true,
 } as const
 const tcpHeard = { ...tcp, dataFrame: true } as const
+const sp = { handshakeMs: true, maxLinks: true, reconnectMinMs: true, reconnectMaxMs: true, body: true } as const
+const spHeard = { ...sp, topicOf: true } as const
 const datagrams = { body: true, heartbeatMs: true, interface: true, impair: true } as const
 const sent = { ...datagrams, ttl: true, loopback: true, sendBufferBytes: true, rateLimit: true } as const
 const rawSent = { ...sent, maxDatagramBytes: true } as const
@@ -133,6 +135,8 @@ const producers: Names<OwnProducerOptions> = {
   inproc: {},
   tcp,
   ipc: tcp,
+  'sp+tcp': sp,
+  'sp+ipc': sp,
   udp: udpSent,
   multicast: udpSent,
   'raw+udp': rawSent,
@@ -143,6 +147,8 @@ const consumers: Names<OwnConsumerOptions> = {
   inproc: {},
   tcp: tcpHeard,
   ipc: tcpHeard,
+  'sp+tcp': spHeard,
+  'sp+ipc': spHeard,
   udp: udpHeard,
   multicast: udpHeard,
   'raw+udp': rawHeard,

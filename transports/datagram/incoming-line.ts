@@ -1,9 +1,9 @@
 import type { Address } from '../../lib/address.js'
 import { FanwireError } from '../../lib/errors.js'
+import { type BodySettings, MessageReader } from '../../lib/message-reader.js'
 import type { Timer } from '../../lib/platform.js'
 import type { ConsumerContext } from '../../lib/transport.js'
 import { FaultNotices } from './fault-notices.js'
-import { type BodySettings, MessageReader } from './message-reader.js'
 import { Receiver, type ReceiverCounts, type ReceiverSetup, type Remote } from './socket.js'
 
 /** After so many heartbeats without any datagram a line is stale, and its group is joined anew. */
@@ -70,7 +70,7 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
       () => context.platform.now(),
       (fault) => context.fault(fault),
     )
-    this.messages = new MessageReader(settings, ({ message, ...fault }) =>
+    this.messages = new MessageReader(settings, context.platform, ({ message, ...fault }) =>
       context.fault({ ...fault, message: `${this.url}: ${message}`, remote: this.url }),
     )
   }

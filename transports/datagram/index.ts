@@ -10,6 +10,7 @@ import {
 } from '../../lib/framing/moldudp64/header.js'
 import { sessionBytes } from '../../lib/framing/moldudp64/session.js'
 import type { Impairment } from '../../lib/impairment.js'
+import { bodyRule, topicOfRule } from '../../lib/message-reader.js'
 import { duration, integer, type OptionRule, oneOf, rate, refuse } from '../../lib/options.js'
 import { overflowRule } from '../../lib/producer-options.js'
 import type {
@@ -21,7 +22,6 @@ import type {
   Transport,
 } from '../../lib/transport.js'
 import type { IncomingLine, LineSettings, Talker } from './incoming-line.js'
-import type { TopicOf } from './message-reader.js'
 import { OutgoingLine, type Wording } from './outgoing-line.js'
 import { RawLine } from './raw-line.js'
 import { RequestServer } from './request-server.js'
@@ -38,8 +38,7 @@ const GOODBYES = 3
 
 /** What both ends take. */
 const options = {
-  /** Whether a message is its topic, a zero and its data, or its data alone. */
-  body: oneOf(['topic', 'raw'], 'topic'),
+  body: bodyRule,
   /** A sender that has nothing to send says so this often, and one that is silent for ten times as long is given up. */
   heartbeatMs: duration(1, 3_600_000, 1_000),
 }
@@ -53,8 +52,7 @@ const producerOptions = {
 
 const consumerOptions = {
   ...receiverOptions,
-  /** Names the topic of a message whose data is all there is: a function of the data. */
-  topicOf: topicOfRule(),
+  topicOf: topicOfRule,
   /** Senders that are heard at a time. */
   maxLinks: integer(1, 1_000_000, 1_024),
 }
@@ -242,14 +240,6 @@ function endOf(line: IncomingLine<Talker>): ConsumerEnd {
     counts: () => line.counts,
     close: () => line.close(),
     unref: () => line.unref(),
-  }
-}
-
-function topicOfRule(): OptionRule<TopicOf | undefined> {
-  return {
-    fallback: undefined,
-    check: (value, name) =>
-      typeof value === 'function' ? (value as TopicOf) : refuse(name, 'a function that names the topic of data', value),
   }
 }
 

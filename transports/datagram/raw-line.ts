@@ -1,7 +1,7 @@
 import type { Address } from '../../lib/address.js'
+import type { MessageReader } from '../../lib/message-reader.js'
 import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../../lib/transport.js'
 import { IncomingLine, type Line, type LineSettings, mostBytesOf, rejectTooLong, type Talker } from './incoming-line.js'
-import type { MessageReader } from './message-reader.js'
 import type { ReceiverSetup, Remote } from './socket.js'
 
 /** One sender of datagrams that are a message each. */

@@ -1,7 +1,7 @@
 import { type PacketFlaw, PacketReader } from '../../lib/framing/moldudp64/packet.js'
+import type { MessageReader } from '../../lib/message-reader.js'
 import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../../lib/transport.js'
 import { type Line, rejectTooLong, type Talker } from './incoming-line.js'
-import type { MessageReader } from './message-reader.js'
 import type { Remote } from './socket.js'
 
 /** For so long after an end of session nothing new may come, but for a sender that has begun anew under its old name. */

@@ -1,4 +1,5 @@
-import { duration, integer, type OptionRule } from '../../lib/options.js'
+import { bodyRule, type TopicOf, topicOfRule } from '../../lib/message-reader.js'
+import { boolean, bytes, duration, integer, type OptionRule } from '../../lib/options.js'
 
 const HOUR_MS = 3_600_000
 
@@ -35,6 +36,18 @@ export interface TcpConsumerOptions extends TcpOptions {
   readonly dataFrame?: number | undefined
 }
 
+/** What `sp+tcp://` and `sp+ipc://` take. */
+export interface SpOptions extends ConnectionOptions {
+  /** Whether a message is its topic, a zero and its data, or its data alone. @default 'topic' */
+  readonly body?: 'topic' | 'raw' | undefined
+}
+
+/** What a consumer takes beside them. */
+export interface SpConsumerOptions extends SpOptions {
+  /** Names the topic of a message whose data is all there is. @default every topic is empty */
+  readonly topicOf?: TopicOf | undefined
+}
+
 /** The rules of these options. */
 export const connectionOptions = {
   handshakeMs: duration(1, HOUR_MS, 10_000),
@@ -51,3 +64,19 @@ export const tcpOptions = {
 export const tcpConsumerOptions = {
   dataFrame: integer(0, 255, 1),
 } satisfies Record<Exclude<keyof TcpConsumerOptions, keyof TcpOptions>, OptionRule<number>>
+
+export const spOptions = {
+  body: bodyRule,
+  ...connectionOptions,
+}
+
+export const spProducerOptions = {
+  /** `true` stamps every message with its number, which SP has no place for. */
+  sequence: boolean(),
+}
+
+export const spConsumerOptions = {
+  topicOf: topicOfRule,
+  /** As much as nanomsg takes unless it is told otherwise. */
+  maxMessageBytes: bytes(1, 2 ** 31, 1_048_576),
+}

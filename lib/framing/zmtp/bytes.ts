@@ -1,5 +1,7 @@
-import { FanwireError } from '../../errors.js'
+import { badPeer, hex } from '../bad-peer.js'
 import { readU32 } from '../numbers.js'
+
+export { badPeer, hex }
 
 export const EMPTY = new Uint8Array(0)
 
@@ -23,13 +25,4 @@ export function readU64(bytes: Uint8Array, at: number): number {
   const high = readU32(bytes, at)
   if (high >= LIMIT_HIGH) throw badPeer(`number ${hex(bytes, at, at + 8)} is not below 2^53`)
   return high * 0x1_00_00_00_00 + readU32(bytes, at + 4)
-}
-
-/** Bytes for an error message: `47 45 54 20`. */
-export function hex(bytes: Uint8Array, from: number, to: number): string {
-  return Array.from(bytes.subarray(from, to), (byte) => byte.toString(16).padStart(2, '0')).join(' ')
-}
-
-export function badPeer(message: string): FanwireError {
-  return new FanwireError('BAD_PEER', message)
 }

@@ -1,3 +1,4 @@
+import { guess } from '../bad-peer.js'
 import { ascii, badPeer, hex, readAscii } from './bytes.js'
 
 export const GREETING_SIZE = 64
@@ -55,21 +56,4 @@ export function readGreeting(bytes: Uint8Array): Greeting | undefined {
   if (major < 3) throw badPeer(`peer speaks ZMTP ${major === 1 ? '2.0' : `revision ${major}`}, 3.0 or later is needed`)
   if (length < GREETING_SIZE) return undefined
   return { major, minor: bytes[11] as number, mechanism: readAscii(bytes, 12, 32).replace(/\0+$/, '') }
-}
-
-/** How some peers begin that are met on the wrong port. */
-const STRANGERS: readonly (readonly [start: string, name: string])[] = [
-  ...['GET ', 'POST', 'PUT ', 'HEAD', 'DELE', 'OPTI', 'PATC', 'CONN', 'PRI ', 'HTTP'].map(
-    (start) => [start, 'HTTP'] as const,
-  ),
-  ['\x16\x03', 'TLS'],
-  ['\0SP\0', 'SP, the protocol of nanomsg'],
-  ['SSH-', 'SSH'],
-  ['\x01\0', 'ZMTP 1.0'],
-]
-
-function guess(bytes: Uint8Array): string {
-  const start = readAscii(bytes, 0, Math.min(bytes.length, 8))
-  const stranger = STRANGERS.find(([known]) => start.startsWith(known))
-  return stranger ? `: ${stranger[1]}` : ''
 }

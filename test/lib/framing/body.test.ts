@@ -112,7 +112,7 @@ t.test('frames a datagram as its body alone', async (t) => {
     const framing = datagramFraming(format, 1_472)
     const head = framing.head(Buffer.from('AB'))
     const bytes = new Uint8Array(framing.size(head, 2))
-    bytes.set(Buffer.from('xy'), framing.write(bytes, 0, head, 2))
+    bytes.set(Buffer.from('xy'), framing.write(bytes, 0, head, 2, 1))
     t.equal(hexOf(bytes), expected)
     t.equal(framing.name, `datagram/${format}/1472`)
     t.equal(framing.maxBytes, 1_472)

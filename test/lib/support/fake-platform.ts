@@ -70,6 +70,11 @@ export class FakePlatform implements Platform {
     return this.#now
   }
 
+  /** Begins with the year 2026. */
+  time(): number {
+    return 1_767_225_600_000_000 + Math.floor(this.#now * 1_000)
+  }
+
   timer(delayMs: number, callback: () => void): Timer {
     const pending = { at: this.#now + delayMs, order: this.#order++, callback }
     this.#timers.add(pending)

@@ -57,6 +57,7 @@ export async function openProducer(
     maxMessageBytes: checked.maxMessageBytes,
     signal: undefined,
     fault: (fault) => producer.fault(fault),
+    stream: producer.stream,
     log: (framing) => producer.log(framing),
     changed: () => undefined,
   })

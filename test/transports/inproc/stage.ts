@@ -33,6 +33,7 @@ export class Stage {
     })
     const context = {
       ...this.#context(options, 'producer'),
+      stream: producer.stream,
       log: producer.log.bind(producer),
       changed: () => undefined,
     }

@@ -173,6 +173,10 @@ export class ConsumerLinkDouble extends LinkDouble implements ConsumerPort {
     this.events.push({ type: 'checkpoint', next })
   }
 
+  unnumbered(): void {
+    throw new Error('no number on a link that counts')
+  }
+
   numbered(next: number): void {
     throw new Error(`number ${next} on a link that counts`)
   }
@@ -212,6 +216,7 @@ export async function produce(
   const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup, zmtp.options)
   const producer: ProducerContext = {
     ...context,
+    stream: 'STREAM0001',
     log: () => ({
       open: (remote, origin) => opened(new ProducerLinkDouble(remote, origin), links, setup),
       stream: 'STREAM0001',

@@ -61,7 +61,7 @@ t.test('gives back topic and data of any messages, packed together', async () =>
       const slab = new Uint8Array(5 + messages.reduce((n, [, data], i) => n + size(framing, heads[i], data), 0) + 5)
       let at = 5
       for (const [i, [, data]] of messages.entries()) {
-        slab.set(data, framing.write(slab, at, heads[i] as Uint8Array, data.length))
+        slab.set(data, framing.write(slab, at, heads[i] as Uint8Array, data.length, i + 1))
         at += size(framing, heads[i], data)
       }
       equal(at, slab.length - 5)
@@ -95,6 +95,6 @@ function size(framing: Framing, head: Uint8Array | undefined, data: Uint8Array):
 function framed(framing: Framing, topic: string, data: Uint8Array): Uint8Array {
   const head = framing.head(Buffer.from(topic))
   const bytes = new Uint8Array(framing.size(head, data.length))
-  bytes.set(data, framing.write(bytes, 0, head, data.length))
+  bytes.set(data, framing.write(bytes, 0, head, data.length, 1))
   return bytes
 }

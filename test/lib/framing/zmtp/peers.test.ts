@@ -95,7 +95,7 @@ function skip(count: number, reason: 'filtered' | 'dropped'): Uint8Array {
 function message(topic: string, data: string): Uint8Array {
   const head = zmtpFraming.head(Buffer.from(topic))
   const bytes = new Uint8Array(zmtpFraming.size(head, data.length))
-  bytes.set(Buffer.from(data), zmtpFraming.write(bytes, 0, head, data.length))
+  bytes.set(Buffer.from(data), zmtpFraming.write(bytes, 0, head, data.length, 1))
   return bytes
 }
 

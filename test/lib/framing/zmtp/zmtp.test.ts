@@ -144,7 +144,7 @@ test('frames a message of the log byte for byte as libzmq does', async (t) => {
       const head = zmtpFraming.head(topic)
       const size = zmtpFraming.size(head, dataSize)
       const bytes = new Uint8Array(size + 6)
-      const at = zmtpFraming.write(bytes, 3, head, dataSize)
+      const at = zmtpFraming.write(bytes, 3, head, dataSize, 1)
       bytes.set(data, at)
       t.equal(at + dataSize, 3 + size)
       t.equal(toHex(bytes), `000000${toHex(framed(topic, data))}000000`)
