@@ -8,6 +8,7 @@ import { testOpening } from './opening.js'
 import { testOverflow } from './overflow.js'
 import { testResume } from './resume.js'
 import { Stage } from './stage.js'
+import { testStamps } from './stamps.js'
 import { testStates } from './states.js'
 import { type EndKind, type Kit, type Needs, reasonToSkip, type Subject } from './subject.js'
 
@@ -45,6 +46,7 @@ export function testTransport(kit: Kit, subject: Subject): void {
     testResume(scenario)
     testOverflow(scenario)
     testLoss(scenario)
+    testStamps(scenario)
     testClosing(scenario)
     testStates(scenario)
     testInterleavings(scenario, subject.seeds ?? [1, 2, 3, 4, 5])
