@@ -27,12 +27,16 @@ export const topicOfRule: OptionRule<TopicOf | undefined> = {
     typeof value === 'function' ? (value as TopicOf) : refuse(name, 'a function that names the topic of data', value),
 }
 
-/** Hands bodies to a consumer's port as messages with a topic. */
-export class MessageReader {
+/** What one end counts over all its connections. */
+export class BodyCounts {
   /** Bodies that should have a topic and have none: they are data as a whole. */
   bare = 0
   /** Data of which `topicOf` could not tell the topic; such a message has the topic `''`. */
   unnamed = 0
+}
+
+/** Hands bodies to a consumer's port as messages with a topic. */
+export class MessageReader {
   /** Where the parts of the body lie that was read last. */
   readonly body: BodyReader
   readonly #topicOf: TopicOf | undefined
@@ -40,10 +44,11 @@ export class MessageReader {
   #block: Uint8Array = NOTHING
   #used = 0
 
-  /** @param report is told of the first message of every kind of trouble */
+  /** @param report is told of the first message of every kind of trouble that `counts` has */
   constructor(
     { body, topicOf }: BodySettings,
     private readonly platform: Platform,
+    private readonly counts: BodyCounts,
     private readonly report: (fault: Pick<Fault, 'code' | 'message' | 'cause'>) => void,
   ) {
     this.body = new BodyReader(body)
@@ -59,12 +64,12 @@ export class MessageReader {
   /** Looks where the parts of the body `bytes[start, end)` lie. */
   read(bytes: Uint8Array, start: number, end: number): void {
     this.body.read(bytes, start, end)
-    if (this.body.bare && this.bare++ === 0) this.#tellBare()
   }
 
   /** Hands on the body that was just read from `bytes`. False when the port wants no more for now. */
   pass(port: ConsumerPort, bytes: Uint8Array): boolean {
-    const { topicStart, topicEnd, dataStart, dataEnd } = this.body
+    const { topicStart, topicEnd, dataStart, dataEnd, bare } = this.body
+    if (bare && this.counts.bare++ === 0) this.#tellBare()
     if (this.#topicOf === undefined || topicEnd > topicStart) {
       return port.message(bytes, topicStart, topicEnd, dataStart, dataEnd)
     }
@@ -82,7 +87,7 @@ export class MessageReader {
       const topic = topicOf(data)
       return { topic, size: this.platform.textSize(topic) }
     } catch (cause) {
-      if (this.unnamed++ === 0) {
+      if (this.counts.unnamed++ === 0) {
         const message = `topicOf failed: ${cause instanceof Error ? cause.message : cause}; such messages have no topic`
         this.report({ code: 'UNDECODABLE', message, cause })
       }

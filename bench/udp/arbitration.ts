@@ -1,5 +1,5 @@
 import { createConsumer } from '../../lib/index.js'
-import { MessageReader } from '../../lib/message-reader.js'
+import { BodyCounts, MessageReader } from '../../lib/message-reader.js'
 import type { ConsumerContext, Transport } from '../../lib/transport.js'
 import { numbered } from '../../transports/datagram/index.js'
 import { SessionFeed } from '../../transports/datagram/session-feed.js'
@@ -82,7 +82,12 @@ function feedOf(context: ConsumerContext): SessionFeed {
   const session = Buffer.from(SESSION)
   const remote = { address: '127.0.0.1', port: 1 }
   const line = { full: unexpected, roomy: unexpected, closed: () => undefined, reject: unexpected }
-  const messages = new MessageReader({ body: 'topic', topicOf: undefined }, context.platform, unexpected)
+  const messages = new MessageReader(
+    { body: 'topic', topicOf: undefined },
+    context.platform,
+    new BodyCounts(),
+    unexpected,
+  )
   const port = context.open(SESSION, 'accepted')
   const feed = new SessionFeed(session, remote, line, port, messages, context, 65_535, undefined)
   port.connected(feed, { kind: 'foreign', numbers: true })

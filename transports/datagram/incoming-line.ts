@@ -1,6 +1,6 @@
 import type { Address } from '../../lib/address.js'
 import { FanwireError } from '../../lib/errors.js'
-import { type BodySettings, MessageReader } from '../../lib/message-reader.js'
+import { BodyCounts, type BodySettings, MessageReader } from '../../lib/message-reader.js'
 import type { Timer } from '../../lib/platform.js'
 import type { ConsumerContext } from '../../lib/transport.js'
 import { FaultNotices } from './fault-notices.js'
@@ -56,6 +56,7 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
   readonly #rejected = new Map<string, number>()
   readonly #notices: FaultNotices
   readonly #full = new Set<T>()
+  readonly #bodies = new BodyCounts()
   protected readonly messages: MessageReader
   /** Beats since anything was heard. */
   #silent = 0
@@ -70,7 +71,7 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
       () => context.platform.now(),
       (fault) => context.fault(fault),
     )
-    this.messages = new MessageReader(settings, context.platform, ({ message, ...fault }) =>
+    this.messages = new MessageReader(settings, context.platform, this.#bodies, ({ message, ...fault }) =>
       context.fault({ ...fault, message: `${this.url}: ${message}`, remote: this.url }),
     )
   }
@@ -87,7 +88,7 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
 
   get counts(): LineCounts {
     const { url, receiveBufferBytes, counts } = this.#receiver as Receiver
-    const { bare, unnamed } = this.messages
+    const { bare, unnamed } = this.#bodies
     const stale = this.#silent >= STALE_BEATS
     return { url, receiveBufferBytes, ...counts, stale, bare, unnamed, rejected: Object.fromEntries(this.#rejected) }
   }

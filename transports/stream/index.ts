@@ -41,7 +41,7 @@ export const sp: Transport = {
   consumerOptions: spConsumerOptions,
   produce: async (addresses, context) => openProducer(addresses, spProducer(addresses, context)),
   async consume(address, context) {
-    const side = spConsumer(context, address)
-    return { ...(await openConsumer(address, side)), counts: () => side.counts }
+    const side = spConsumer(context)
+    return { ...(await openConsumer(address, side)), counts: () => ({ ...side.counts }) }
   },
 }

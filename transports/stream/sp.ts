@@ -1,6 +1,6 @@
 import type { Address } from '../../lib/address.js'
 import { type SpMapping, spFraming } from '../../lib/framing/sp/message.js'
-import { type BodySettings, MessageReader } from '../../lib/message-reader.js'
+import { BodyCounts, type BodySettings, MessageReader } from '../../lib/message-reader.js'
 import { badOption, type OptionsOf } from '../../lib/options.js'
 import { SpConsumerSession } from '../../lib/session/sp/consumer-session.js'
 import { SpProducerSession } from '../../lib/session/sp/producer-session.js'
@@ -11,14 +11,6 @@ import type { Side } from './side.js'
 type SpSettings = OptionsOf<typeof spOptions>
 type SpProducerSettings = SpSettings & OptionsOf<typeof spProducerOptions>
 type SpConsumerSettings = SpSettings & OptionsOf<typeof spConsumerOptions>
-
-/** What beside the messages a consumer's end has to tell. */
-export interface SpCounts {
-  /** Messages that should have a topic and have none. */
-  readonly bare: number
-  /** Messages of which `topicOf` could not tell the topic. */
-  readonly unnamed: number
-}
 
 /** A producer that speaks SP at `addresses`. */
 export function spProducer(addresses: readonly Address[], context: ProducerContext): Side<ProducerPort> {
@@ -42,24 +34,23 @@ export function spProducer(addresses: readonly Address[], context: ProducerConte
 }
 
 /** A consumer that speaks SP. */
-export function spConsumer(
-  context: ConsumerContext,
-  { url }: Address,
-): Side<ConsumerPort> & { readonly counts: SpCounts } {
+export function spConsumer(context: ConsumerContext): Side<ConsumerPort> & { readonly counts: BodyCounts } {
   const options = context.options as unknown as SpConsumerSettings
   const settings: BodySettings = options
-  const messages = new MessageReader(settings, context.platform, ({ message, ...fault }) =>
-    context.fault({ ...fault, message: `${url}: ${message}`, remote: url }),
-  )
+  const counts = new BodyCounts()
+  const readerOf = (remote: string) =>
+    new MessageReader(settings, context.platform, counts, ({ message, ...fault }) =>
+      context.fault({ ...fault, message: `${remote}: ${message}`, remote }),
+    )
   return {
     context,
     options,
-    get counts() {
-      return { bare: messages.bare, unnamed: messages.unnamed }
-    },
+    counts,
     open: (_, remote, origin) => context.open(remote, origin),
-    converse: (address, { wire, claim, ...hooks }) =>
-      new SpConsumerSession(wire, { context, options, ...hooks }, mappingOf(address), messages, claim),
+    converse: (address, { wire, claim, ...hooks }) => {
+      const setup = { context, options, ...hooks }
+      return new SpConsumerSession(wire, setup, mappingOf(address), readerOf(hooks.remote), claim)
+    },
   }
 }
 

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { parseAddress } from '../../../lib/address.js'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { type Address, parseAddress } from '../../../lib/address.js'
 import { FanwireError } from '../../../lib/errors.js'
 import { writeGreeting } from '../../../lib/framing/zmtp/greeting.js'
 import { nodePlatform } from '../../../lib/node/platform.js'
@@ -18,8 +22,9 @@ import type {
   SourcePeer,
   StartFrom,
   StreamStart,
+  Transport,
 } from '../../../lib/transport.js'
-import { zmtp } from '../../../transports/stream/index.js'
+import { sp, zmtp } from '../../../transports/stream/index.js'
 import { FakePlatform } from '../../lib/support/fake-platform.js'
 import { ownHost } from '../../support/host.js'
 
@@ -49,9 +54,9 @@ export type LinkEvent =
   | { readonly type: 'started'; readonly start: StreamStart }
   | { readonly type: 'message'; readonly topic: string; readonly data: string; readonly frames?: readonly string[] }
   | { readonly type: 'skipped'; readonly count: number; readonly reason: string }
-  | { readonly type: 'checkpoint' | 'finished'; readonly next: number }
+  | { readonly type: 'checkpoint' | 'finished' | 'numbered'; readonly next: number }
   | { readonly type: 'acknowledged'; readonly messages: number }
-  | { readonly type: 'taken' | 'progressed' }
+  | { readonly type: 'taken' | 'progressed' | 'unnumbered' }
   | { readonly type: 'disconnected' | 'end'; readonly reason: Error | undefined }
 
 const START: StreamStart = { stream: '0123456789', run: 7, next: 100, oldest: 90, allowance: 4096 }
@@ -174,11 +179,11 @@ export class ConsumerLinkDouble extends LinkDouble implements ConsumerPort {
   }
 
   unnumbered(): void {
-    throw new Error('no number on a link that counts')
+    this.events.push({ type: 'unnumbered' })
   }
 
   numbered(next: number): void {
-    throw new Error(`number ${next} on a link that counts`)
+    this.events.push({ type: 'numbered', next })
   }
 
   answered(from: number): void {
@@ -213,7 +218,12 @@ export async function produce(
   urls: string | readonly string[],
   setup: Setup = {},
 ): Promise<EndDouble<ProducerLinkDouble>> {
-  const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup, zmtp.options)
+  const addresses = [urls].flat().map(parseAddress)
+  const transport = transportOf(addresses[0])
+  const { context, links, faults, clock } = surroundings<ProducerLinkDouble>(setup, {
+    ...transport.options,
+    ...transport.producerOptions,
+  })
   const producer: ProducerContext = {
     ...context,
     stream: 'STREAM0001',
@@ -228,7 +238,7 @@ export async function produce(
     }),
     changed: () => undefined,
   }
-  const end = (await zmtp.produce([urls].flat().map(parseAddress), producer)) as LogEnd
+  const end = (await transport.produce(addresses, producer)) as LogEnd
   const close = async () => {
     for (const link of links.all) {
       link.ended = true
@@ -240,9 +250,11 @@ export async function produce(
 }
 
 export async function consume(url: string, setup: Setup = {}): Promise<EndDouble<ConsumerLinkDouble>> {
+  const address = parseAddress(url)
+  const transport = transportOf(address)
   const { context, links, faults, clock } = surroundings<ConsumerLinkDouble>(setup, {
-    ...zmtp.options,
-    ...zmtp.consumerOptions,
+    ...transport.options,
+    ...transport.consumerOptions,
   })
   const consumer: ConsumerContext = {
     ...context,
@@ -250,8 +262,12 @@ export async function consume(url: string, setup: Setup = {}): Promise<EndDouble
     want: setup.want,
     open: (remote, origin) => opened(new ConsumerLinkDouble(remote, origin), links, setup),
   }
-  const end = await zmtp.consume(parseAddress(url), consumer)
+  const end = await transport.consume(address, consumer)
   return { urls: end.urls, links, faults, clock, close: () => end.close() }
+}
+
+function transportOf(address: Address | undefined): Transport {
+  return address?.scheme.startsWith('sp+') ? sp : zmtp
 }
 
 function opened<L extends LinkDouble>(link: L, links: Events<L>, setup: Setup): L {
@@ -400,4 +416,11 @@ function length(size: number, bytes: number): string {
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1')
+}
+
+/** Where the file of a UNIX socket may lie: the folders of tests have names that are too long for it. */
+export function folderFor(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fanwire-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  return folder
 }
