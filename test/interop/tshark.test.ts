@@ -88,7 +88,7 @@ function packet(format: BodyFormat, first: number, messages: readonly Sent[]): U
   const blocks = messages.map(({ topic, data }) => {
     const head = framing.head(Buffer.from(topic))
     const block = new Uint8Array(framing.size(head, data.length))
-    block.set(data, framing.write(block, 0, head, data.length))
+    block.set(data, framing.write(block, 0, head, data.length, 1))
     return block
   })
   return joined(writeHeader(session, first, messages.length), ...blocks)

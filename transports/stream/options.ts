@@ -1,3 +1,5 @@
+import { STAMP_SIZE } from '../../lib/framing/body.js'
+import { NANOMSG_MAX } from '../../lib/framing/sp/message.js'
 import { bodyRule, type TopicOf, topicOfRule } from '../../lib/message-reader.js'
 import { boolean, bytes, duration, integer, type OptionRule } from '../../lib/options.js'
 
@@ -73,10 +75,15 @@ export const spOptions = {
 export const spProducerOptions = {
   /** `true` stamps every message with its number, which SP has no place for. */
   sequence: boolean(),
+  /**
+   * With its terminator and its stamp no body is above what nanomsg takes: a dialler of libnanomsg to which more was sent
+   * never receives anything again.
+   */
+  maxMessageBytes: bytes(1, 2 ** 31, NANOMSG_MAX - 1 - STAMP_SIZE),
 }
 
 export const spConsumerOptions = {
   topicOf: topicOfRule,
   /** As much as nanomsg takes unless it is told otherwise. */
-  maxMessageBytes: bytes(1, 2 ** 31, 1_048_576),
+  maxMessageBytes: bytes(1, 2 ** 31, NANOMSG_MAX),
 }

@@ -9,6 +9,9 @@ import type { RecordForm } from '../records.js'
 const MESSAGE = 0x01
 const SIZE = 8
 
+/** The largest body that libnanomsg takes unless it is told otherwise (NN_RCVMAXSIZE). It hangs up on more. */
+export const NANOMSG_MAX = 1_048_576
+
 /** Which of the two forms messages have: with a type in front, as over UNIX sockets, or without. */
 export type SpMapping = 'tcp' | 'ipc'
 

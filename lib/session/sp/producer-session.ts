@@ -1,5 +1,5 @@
 import { badPeer } from '../../framing/bad-peer.js'
-import { type SpMapping, spForms } from '../../framing/sp/message.js'
+import { NANOMSG_MAX, type SpMapping, spForms } from '../../framing/sp/message.js'
 import type { Carrier, ProducerContext, ProducerPort } from '../../transport.js'
 import type { ConversationSetup } from '../conversation.js'
 import { Progress } from '../progress.js'
@@ -9,9 +9,6 @@ import { SpSession } from './session.js'
 const ROLE = { own: 'PUB', peer: 'SUB', what: 'a producer' } as const
 
 const MAX_RUN = { bytes: 256 * 1024, messages: Number.MAX_SAFE_INTEGER }
-
-/** What libnanomsg takes unless it is told otherwise; it hangs up on more. */
-const USUAL_MAX = 1_048_576
 
 const EVERYTHING = new Uint8Array(0)
 
@@ -72,11 +69,11 @@ export class SpProducerSession extends SpSession<ProducerContext> implements Car
   /** A message that is larger than one write begins: the first one that the peer may not take is told of. */
   #checkSize(run: Uint8Array): void {
     const size = spForms[this.mapping].bodySize(run, 0)
-    if (size <= USUAL_MAX || this.#warned) return
+    if (size <= NANOMSG_MAX || this.#warned) return
     this.#warned = true
     const { context, remote } = this.setup
     const message =
-      `a message of ${size} bytes goes to ${remote}; nanomsg and fanwire hang up on more than ${USUAL_MAX} ` +
+      `a message of ${size} bytes goes to ${remote}; nanomsg and fanwire hang up on more than ${NANOMSG_MAX} ` +
       'unless they are told otherwise (NN_RCVMAXSIZE, maxMessageBytes)'
     context.fault({ code: 'TOO_LONG', message, remote })
   }
