@@ -297,7 +297,7 @@ test('dials a publisher again after it has gone, and says its header to each', a
     if (i % 2 === 0) peer.socket.destroy()
     else peer.socket.resetAndDestroy()
     await port.until('disconnected', before)
-    consumer.clock.advance(100)
+    consumer.clock.advance(800)
   }
   t.equal(consumer.links.all.length, 1)
 })
