@@ -81,7 +81,7 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
   /** Cuts a peer that broke the rules. What is not a FanwireError is a mistake of this package and not the peer's. */
   fail(error: unknown): void {
     if (!this.#finish()) return
-    this.wire.destroy()
+    this.cut(true)
     this.#report(error)
   }
 
@@ -104,7 +104,7 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
   protected abstract stop(): void
   protected abstract disconnected(reason: Error | undefined): void
 
-  /** The core wants no more of it. `hurry`: what was written need not arrive. */
+  /** Nobody here wants more of it. `hurry`: what was written need not arrive. */
   protected cut(hurry: boolean): void {
     if (hurry) this.wire.destroy()
     else this.wire.end()

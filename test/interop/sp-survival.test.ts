@@ -49,7 +49,9 @@ function guest(url: string, role: 'listen' | 'dial'): Promise<Consumer> {
 async function visit(url: string, role: 'listen' | 'dial', number: number): Promise<void> {
   const consumer = await guest(url, role)
   if (number % 5 !== 0) {
-    await consumer.linked({ signal: AbortSignal.timeout(20_000) })
+    await consumer.linked({ signal: AbortSignal.timeout(20_000) }).catch((error) => {
+      throw new Error(`visit ${number} of ${url} is not linked, where fanwire ${role}s`, { cause: error })
+    })
     consumer.subscribe(`quotes.${number}`).unsubscribe('trades.').subscribe('trades.A')
     if (number % 5 !== 1) await take(consumer)
   }
