@@ -123,7 +123,10 @@ export class ConsumerLink implements ConsumerPort {
       this.numbered(start.next, 'line')
       return
     }
-    this.#begin(carrier, start)
+    const life = this.#lifeOf(start)
+    // Whoever was told of a new one may have closed the link.
+    if (this.#carrier !== carrier) return
+    this.#begin(carrier, life)
     this.#opened(carrier)
   }
 
@@ -229,6 +232,19 @@ export class ConsumerLink implements ConsumerPort {
   /** What became of every message of the present connection, or of the last one. */
   ledger(): SourceLedger {
     return this.#intakes?.ledger() ?? this.#final
+  }
+
+  /**
+   * Where numbers travel with the messages, nobody says which life of the producer they are of. It is the last that was
+   * known, unless the producer goes back, which on an ordered wire only a line does that is behind another one.
+   */
+  #lifeOf(start: StreamStart): StreamStart {
+    const { recovery, stream, next } = start
+    const known = recovery && this.host.knownStream(stream)
+    if (recovery === undefined || known === undefined) return start
+    const isNew = recovery.reorderMs === 0 && !known.live && next < known.next
+    if (isNew) this.host.reset(this, known)
+    return { ...start, run: isNew ? known.run + 1 : known.run }
   }
 
   /** The producer has begun its numbers anew, under the old name. */

@@ -114,6 +114,8 @@ export async function createProducer<T = string | Uint8Array, Url extends string
   const [common] = checked as [(typeof checked)[number]]
   const producer = new Producer<T>(nodePlatform, {
     ...common,
+    // A message goes to all ends or to none.
+    maxMessageBytes: Math.min(...checked.map((each) => each.maxMessageBytes)),
     stream: common.stream ?? randomName(),
     policy: common.overflow,
     overflow: common.overflowOf,

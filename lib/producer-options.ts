@@ -62,7 +62,8 @@ export interface ProducerOptions<T = string | Uint8Array> {
   /**
    * `true` insists on numbers between fanwire peers, `false` does without. What the transport cannot do is `BAD_OPTION`:
    * numbers where it has none, or none where they are part of it, as over `tcp`, `ipc`, `inproc`, `udp` and `multicast`.
-   * Foreign peers see numbers only where their protocol has some. @default numbers wherever they cost nothing
+   * Over `sp+tcp` and `sp+ipc` `true` stamps every message with its number, which foreign peers get as a part of the data.
+   * Elsewhere they see numbers only where their protocol has some. @default numbers wherever they cost nothing
    */
   readonly sequence?: boolean | undefined
   /** Who waits and who calls. @default each transport's page says it */

@@ -7,7 +7,7 @@ import t from 'tap'
 import { consumerOptions } from '../../lib/consumer-options.js'
 import type { OptionTable } from '../../lib/options.js'
 import { producerOptions } from '../../lib/producer-options.js'
-import { zmtp } from '../../transports/stream/index.js'
+import { sp, zmtp } from '../../transports/stream/index.js'
 
 const root = dirname(fileURLToPath(import.meta.resolve('fanwire/package.json')))
 const pages = ['README.md', 'bench/README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
@@ -45,7 +45,7 @@ t.test('pages of transports have the same headings', async (t) => {
     'What is lost, and when',
     'When something is wrong',
   ]
-  for (const page of ['docs/tcp.md', 'docs/inproc.md']) {
+  for (const page of ['docs/tcp.md', 'docs/sp.md', 'docs/inproc.md']) {
     const headings = Array.from(read(page).matchAll(/^## (.*)$/gm), ([, heading]) => heading)
     t.same(
       headings.filter((heading) => shared.includes(`${heading}`)),
@@ -65,6 +65,7 @@ t.test('the guide has every error code', async (t) => {
 const optionsOf: Readonly<Record<string, OptionTable>> = {
   'docs/guide.md': { ...producerOptions, ...consumerOptions },
   'docs/tcp.md': { ...zmtp.options, ...zmtp.consumerOptions },
+  'docs/sp.md': { ...sp.options, ...sp.producerOptions, ...sp.consumerOptions },
 }
 
 for (const [page, options] of Object.entries(optionsOf)) {

@@ -209,6 +209,40 @@ test('keeps the streams of a forwarder apart, and what has no number beside them
   t.ok(consumer.stats().streams.every(({ live, tail }) => !live && tail === 'unknown'))
 })
 
+test('takes a producer that comes back with old numbers for one that has begun anew', async (t) => {
+  const consumer = await createConsumer('sp+tcp://127.0.0.1:0', { role: 'listen' })
+  t.teardown(() => consumer.close())
+  const [url] = consumer.urls as [string]
+  const faults: unknown[] = []
+  consumer.on('fault', ({ code, stream }) => faults.push([code, stream]))
+  const { five, seven } = STAMPED
+  const lives = [[five, seven], [five, seven], [seven.replace('0000000000000007 0006', '0000000000000008 0006')]]
+  const seen: unknown[] = []
+  for (const [life, words] of lives.entries()) {
+    const peer = await RawPeer.dial(url)
+    peer.write(PUB, ...words)
+    for await (const { sequence, missed } of consumer) {
+      seen.push([life, sequence, missed])
+      if (seen.length === [2, 4, 5][life]) break
+    }
+    const gone = once(consumer, 'unlink')
+    peer.socket.end()
+    await gone
+  }
+  t.strictSame(seen, [
+    [0, 5, 0],
+    [0, 7, 1],
+    [1, 5, 0],
+    [1, 7, 1],
+    [2, 8, 0],
+  ])
+  t.strictSame(faults, [['SEQUENCE_RESET', 'ABCDEFGHI9']])
+  t.match(consumer.stats().streams, [
+    { run: 0, first: 5, next: 8, received: 2, lost: 1, duplicates: 0 },
+    { run: 1, first: 5, next: 9, received: 3, lost: 1, duplicates: 0 },
+  ])
+})
+
 test('carries 64 streams of one connection at a time, however many names come', async (t) => {
   const consumer = await createConsumer('sp+tcp://127.0.0.1:0', { role: 'listen' })
   t.teardown(() => consumer.close())
