@@ -27,6 +27,8 @@ t.test(`publishers of libnanomsg survive ${SECONDS} s of subscribers coming and 
       const coming = role === 'dial' ? 1 + (visits % 3) : 1
       await Promise.all(Array.from({ length: coming }, (_, i) => visit(url, role, visits + i)))
       visits += coming
+      // Other tests run beside this one, some of which have little patience.
+      await new Promise((resolve) => setTimeout(resolve, 20))
     }
     t.equal(publisher.alive, true, `${how}: ${publisher.complaints}`)
     if (staying !== undefined) {
