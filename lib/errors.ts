@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'CLAMPED'
   /** The peer broke the protocol and was cut off. */
   | 'BAD_PEER'
+  /** Who a peer is, or says it is, was not accepted: by this end's `authenticate`, or this end by the peer. */
+  | 'REFUSED'
   /** The link made no progress for too long. */
   | 'STALLED'
   /** No sign of life within the heartbeat's deadline. */

@@ -14,16 +14,20 @@ import type { Context, Fault, Transport } from './transport.js'
 export type {
   OwnConsumerOptions,
   OwnProducerOptions,
+  Pem,
   RawConsumerOptions,
   RawProducerOptions,
+  SecurityOptions,
   SpConsumerOptions,
   SpOptions,
   TcpConsumerOptions,
   TcpOptions,
+  TlsOptions,
   UdpConsumerOptions,
   UdpProducerOptions,
 } from '../transports/index.js'
 export type { Address } from './address.js'
+export type { Authenticate, Credentials, PeerCertificate, Verdict } from './authentication.js'
 export {
   bytes,
   type Codec,
@@ -51,6 +55,7 @@ export type { ConsumerOptions, ConsumerOverflow } from './consumer-options.js'
 export type { OptionsFor } from './end-options.js'
 export { type ErrorCode, FanwireError } from './errors.js'
 export type { Framing, SkipFraming, SkipReason } from './framing/framing.js'
+export { decodeZ85, encodeZ85 } from './framing/zmtp/z85.js'
 export type { GapChange } from './gaps.js'
 export type { Fate, ImpairmentOptions, Passage } from './impairment.js'
 export type { InboxDropReason } from './inbox.js'

@@ -6,14 +6,19 @@ import type {
   UdpProducerOptions,
 } from './datagram/options.js'
 import type { SpConsumerOptions, SpOptions, TcpConsumerOptions, TcpOptions } from './stream/options.js'
+import type { SecurityOptions } from './stream/security.js'
+import type { Pem, TlsOptions } from './stream/tls.js'
 
 export type {
+  Pem,
   RawConsumerOptions,
   RawProducerOptions,
+  SecurityOptions,
   SpConsumerOptions,
   SpOptions,
   TcpConsumerOptions,
   TcpOptions,
+  TlsOptions,
   UdpConsumerOptions,
   UdpProducerOptions,
 }
@@ -23,8 +28,10 @@ export interface OwnProducerOptions {
   readonly inproc: Readonly<Record<never, never>>
   readonly tcp: TcpOptions
   readonly ipc: TcpOptions
+  readonly tls: TcpOptions & TlsOptions
   readonly 'sp+tcp': SpOptions
   readonly 'sp+ipc': SpOptions
+  readonly 'sp+tls': SpOptions & TlsOptions
   readonly udp: UdpProducerOptions
   readonly multicast: UdpProducerOptions
   readonly 'raw+udp': RawProducerOptions
@@ -36,8 +43,10 @@ export interface OwnConsumerOptions {
   readonly inproc: Readonly<Record<never, never>>
   readonly tcp: TcpConsumerOptions
   readonly ipc: TcpConsumerOptions
+  readonly tls: TcpConsumerOptions & TlsOptions
   readonly 'sp+tcp': SpConsumerOptions
   readonly 'sp+ipc': SpConsumerOptions
+  readonly 'sp+tls': SpConsumerOptions & TlsOptions
   readonly udp: UdpConsumerOptions
   readonly multicast: UdpConsumerOptions
   readonly 'raw+udp': RawConsumerOptions
@@ -49,8 +58,10 @@ const table: Readonly<Record<keyof OwnProducerOptions, () => Promise<Transport>>
   inproc: async () => (await import('./inproc/index.js')).inproc,
   tcp: async () => (await import('./stream/index.js')).zmtp,
   ipc: async () => (await import('./stream/index.js')).zmtp,
+  tls: async () => (await import('./stream/index.js')).zmtpOverTls,
   'sp+tcp': async () => (await import('./stream/index.js')).sp,
   'sp+ipc': async () => (await import('./stream/index.js')).sp,
+  'sp+tls': async () => (await import('./stream/index.js')).spOverTls,
   udp: async () => (await import('./datagram/index.js')).numbered,
   multicast: async () => (await import('./datagram/index.js')).numbered,
   'raw+udp': async () => (await import('./datagram/index.js')).raw,

@@ -1,5 +1,5 @@
 import type { SkipReason } from '../framing/framing.js'
-import { badPeer } from '../framing/zmtp/bytes.js'
+import { badPeer, joined } from '../framing/zmtp/bytes.js'
 import { readCheckpoint } from '../framing/zmtp/heartbeat.js'
 import {
   type Introduction,
@@ -11,7 +11,7 @@ import {
 } from '../framing/zmtp/peers.js'
 import { writeSubscription } from '../framing/zmtp/subscription.js'
 import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../transport.js'
-import { joined, Session, type SessionSetup } from './session.js'
+import { Session, type SessionSetup } from './session.js'
 import type { Wire } from './wire.js'
 
 const ROLE = { type: 'SUB', serves: ['PUB', 'XPUB'], what: 'a consumer' }
@@ -96,8 +96,11 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
     // A fanwire producer says STREAM first.
     this.flowing = introduction === undefined
     const { carries } = introduction ?? {}
-    const kind = this.fanwire ? 'fanwire' : 'foreign'
-    const { prefixes, from } = port.connected(this, { kind, ...(carries !== undefined && { carries }) })
+    const { prefixes, from } = port.connected(this, {
+      kind: this.fanwire ? 'fanwire' : 'foreign',
+      ...(carries !== undefined && { carries }),
+      ...(this.user !== undefined && { user: this.user }),
+    })
     if (!this.isOpen) return
     const words = prefixes.map((prefix) => writeSubscription(true, prefix, this.minor))
     if (this.fanwire) words.push(writeStart(from))

@@ -85,9 +85,10 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
 
   protected override opened(introduction: Introduction | undefined): void {
     const port = this.claim()
+    const user = this.user === undefined ? {} : { user: this.user }
     this.#port = port
     if (introduction === undefined) {
-      port.connected(this, { kind: 'foreign', acknowledges: false })
+      port.connected(this, { kind: 'foreign', acknowledges: false, ...user })
       port.start('now')
       this.#started = true
       return
@@ -98,6 +99,7 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
       acknowledges: true,
       ...(id !== undefined && { id }),
       ...(want !== undefined && { want }),
+      ...user,
     })
   }
 

@@ -1,20 +1,23 @@
 import { FanwireError } from '../errors.js'
 import type { SkipReason } from '../framing/framing.js'
-import { badPeer, EMPTY, readAscii } from '../framing/zmtp/bytes.js'
+import { badPeer, EMPTY, joined, readAscii } from '../framing/zmtp/bytes.js'
 import { Decoder, type TrafficHandler } from '../framing/zmtp/decoder.js'
+import { command } from '../framing/zmtp/frame.js'
 import { GREETING_SIZE, readGreeting, writeGreeting } from '../framing/zmtp/greeting.js'
 import {
   type Metadata,
   readError,
   readMetadata,
+  refusedBy,
   socketType,
   writeError,
-  writeReady,
+  writeMetadata,
 } from '../framing/zmtp/handshake.js'
 import { readPing, writePing, writePong } from '../framing/zmtp/heartbeat.js'
 import { type Introduction, PROPERTY, readIntroduction } from '../framing/zmtp/peers.js'
 import type { Context } from '../transport.js'
 import { Conversation, type ConversationOptions, type ConversationSetup } from './conversation.js'
+import type { Gate, GateKeeper } from './gate.js'
 import { Heartbeat, SILENT_BEATS } from './heartbeat.js'
 import type { Wire } from './wire.js'
 
@@ -29,6 +32,8 @@ export interface SessionOptions extends ConversationOptions {
 export interface SessionSetup<C extends Context> extends ConversationSetup<C, SessionOptions> {
   /** Each peer sends a greeting before all else; not so on a wire that has settled versions and mechanisms itself. */
   readonly greets: boolean
+  /** What the peer has to pass first; it is the session's wire, and greets by itself. */
+  readonly gate?: Gate | undefined
 }
 
 /**
@@ -45,11 +50,14 @@ export abstract class Session<C extends Context = Context>
   protected readonly heartbeat: Heartbeat
   protected readonly decoder: Decoder
   protected fanwire = false
+  /** Who the peer has proved to be. */
+  protected user: string | undefined
   /** Messages may come. */
   protected flowing = false
   /** The peer's greeting as far as it has arrived; undefined once it is complete. */
   #greeting: Uint8Array | undefined
   #pongs = 0
+  readonly #gate: Gate | undefined
 
   constructor(
     wire: Wire,
@@ -58,12 +66,15 @@ export abstract class Session<C extends Context = Context>
     own: { readonly introduction: Uint8Array; readonly maxMessageBytes: number; readonly dataFrame?: number },
   ) {
     super(wire, setup)
-    const { context, options, greets } = setup
+    const { context, options, greets, gate } = setup
     const { platform } = context
-    const ready = writeReady(role.type, { [PROPERTY]: own.introduction })
+    const metadata = writeMetadata(role.type, { [PROPERTY]: own.introduction })
+    const ready = command('READY', metadata)
     // Peers wait for both, and neither depends on what the peer says.
-    this.opening = greets ? joined([writeGreeting(), ready]) : ready
-    this.#greeting = greets ? EMPTY : undefined
+    this.opening = gate?.opening ?? (greets ? joined([writeGreeting(), ready]) : ready)
+    this.#greeting = greets && gate === undefined ? EMPTY : undefined
+    this.#gate = gate
+    gate?.guard(this.#keeper(metadata, own.maxMessageBytes))
     this.heartbeat = new Heartbeat(platform, options.heartbeatMs, () => this.beat())
     this.decoder = new Decoder(this, {
       maxMessageBytes: own.maxMessageBytes,
@@ -78,7 +89,8 @@ export abstract class Session<C extends Context = Context>
 
   protected override read(chunk: Uint8Array): void {
     this.heartbeat.heard()
-    if (this.#greeting === undefined) this.decoder.push(chunk)
+    if (this.#gate !== undefined) this.#gate.receive(chunk)
+    else if (this.#greeting === undefined) this.decoder.push(chunk)
     else this.#greet(joined([this.#greeting, chunk]))
   }
 
@@ -146,8 +158,26 @@ export abstract class Session<C extends Context = Context>
     return true
   }
 
+  #keeper(metadata: Uint8Array, maxMessageBytes: number): GateKeeper {
+    const session = this
+    return {
+      metadata,
+      maxMessageBytes,
+      get closed() {
+        return session.state === 'closed'
+      },
+      admitted: (minor, user) => {
+        this.minor = minor
+        this.user = user
+      },
+      traffic: (chunk) => void this.decoder.push(chunk),
+      fail: (error) => this.fail(error),
+      refused: (error) => this.refused(error),
+    }
+  }
+
   #shake(name: string, data: Uint8Array): void {
-    if (name === 'ERROR') throw badPeer(`peer refused the connection: ${readError(data)}`)
+    if (name === 'ERROR') throw refusedBy(readError(data))
     if (name !== 'READY') throw badPeer(`peer sent ${printable(name)} before its READY`)
     const metadata = readMetadata(data)
     const { type, serves, what } = this.role
@@ -203,15 +233,4 @@ export abstract class Session<C extends Context = Context>
 
 function printable(text: string): string {
   return text.slice(0, 32).replace(/[^\x20-\x7e]/g, '?')
-}
-
-export function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 0) return EMPTY
-  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }

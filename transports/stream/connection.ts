@@ -3,6 +3,7 @@ import { FanwireError } from '../../lib/errors.js'
 import type { Platform, Timer } from '../../lib/platform.js'
 import type { Conversation } from '../../lib/session/conversation.js'
 import type { Wire } from '../../lib/session/wire.js'
+import { tlsWords } from './tls.js'
 
 /** How long a peer may take to hang up after it was told goodbye. */
 const LINGER_MS = 1_000
@@ -12,6 +13,8 @@ const LONGEST_MS = 2 ** 31 - 1
 
 /** A socket as the wire of a conversation: passes bytes both ways. */
 export class Connection implements Wire {
+  /** A server of TLS, which its sockets know, holds its key in the open: whoever prints a link must not see it. */
+  readonly #socket: Socket
   #conversation: Conversation | undefined
   #busy = false
   #ended = false
@@ -21,15 +24,16 @@ export class Connection implements Wire {
   #vigil: Timer | undefined
   readonly #written = () => {
     // What a destroyed socket still held is called written as well.
-    if (!this.#busy || this.socket.destroyed || this.socket.writableLength > 0) return
+    if (!this.#busy || this.#socket.destroyed || this.#socket.writableLength > 0) return
     this.#busy = false
     this.#conversation?.drained()
   }
 
   constructor(
-    private readonly socket: Socket,
+    socket: Socket,
     private readonly platform: Platform,
   ) {
+    this.#socket = socket
     socket.on('error', (error) => {
       this.#error = error
     })
@@ -39,60 +43,60 @@ export class Connection implements Wire {
   /** Says the first words of `conversation`. The socket is connected. */
   begin(conversation: Conversation): void {
     this.#conversation = conversation
-    this.socket.on('data', (chunk) => conversation.receive(chunk))
-    this.socket.on('end', () => conversation.lost(undefined))
+    this.#socket.on('data', (chunk) => conversation.receive(chunk))
+    this.#socket.on('end', () => conversation.lost(undefined))
     this.write(conversation.opening)
   }
 
   /** The peer has sent something. */
   get heard(): boolean {
-    return this.socket.bytesRead > 0
+    return this.#socket.bytesRead > 0
   }
 
   write(bytes: Uint8Array): 'taken' | 'busy' {
-    if (this.#ended || this.socket.destroyed) return 'busy'
-    this.socket.write(bytes, this.#written)
-    if (this.socket.writableLength === 0) return 'taken'
+    if (this.#ended || this.#socket.destroyed) return 'busy'
+    this.#socket.write(bytes, this.#written)
+    if (this.#socket.writableLength === 0) return 'taken'
     this.#busy = true
     return 'busy'
   }
 
   get pending(): number {
-    const { writableLength } = this.socket
-    return writableLength === 0 ? 0 : writableLength + queued(this.socket)
+    const { writableLength } = this.#socket
+    return writableLength === 0 ? 0 : writableLength + queued(this.#socket)
   }
 
   pause(): void {
-    this.socket.pause()
+    this.#socket.pause()
     this.#keepAlive()
   }
 
   resume(): void {
     this.#vigil?.cancel()
-    this.socket.resume()
+    this.#socket.resume()
   }
 
   /** Lets the process end although the connection is open. */
   unref(): void {
     this.#keepsAlive = false
     this.#vigil?.cancel()
-    this.socket.unref()
+    this.#socket.unref()
   }
 
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    this.socket.end()
+    this.#socket.end()
     // Closing a socket with unread bytes resets the connection, and the peer could lose the last of what was written.
     this.resume()
-    const timer = this.platform.timer(LINGER_MS, () => this.socket.destroy())
-    this.socket.once('close', () => timer.cancel())
+    const timer = this.platform.timer(LINGER_MS, () => this.#socket.destroy())
+    this.#socket.once('close', () => timer.cancel())
   }
 
   destroy(): void {
     this.#ended = true
     this.#vigil?.cancel()
-    this.socket.destroy()
+    this.#socket.destroy()
   }
 
   /**
@@ -113,10 +117,16 @@ export class Connection implements Wire {
  * socket is built on just that.
  */
 function queued(socket: Socket): number {
-  const { _handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null }
-  return _handle?.writeQueueSize ?? 0
+  const { _handle } = socket as { _handle?: Handle | null }
+  // Over TLS there are two of them: one holds what is encrypted and not yet given to the other.
+  return (_handle?.writeQueueSize ?? 0) + (_handle?._parent?.writeQueueSize ?? 0)
+}
+
+interface Handle {
+  readonly writeQueueSize?: number
+  readonly _parent?: Handle | null
 }
 
 function lost(cause: Error): FanwireError {
-  return new FanwireError('CONNECT_FAILED', `connection lost: ${cause.message}`, { cause })
+  return new FanwireError('CONNECT_FAILED', `connection lost: ${tlsWords(cause)}`, { cause })
 }

@@ -6,6 +6,7 @@ import type { Conversation, Ending } from '../../lib/session/conversation.js'
 import { Connection } from './connection.js'
 import { call, closed } from './endpoint.js'
 import type { Port, Side } from './side.js'
+import { certificateOf, isTlsFailure, type Tls, tlsWords } from './tls.js'
 
 /**
  * Each attempt is `connecting`, then `handshaking`, then `open`; whatever ends it, the dialler is `waiting` until the
@@ -32,6 +33,7 @@ export class Dialler<P extends Port> {
   constructor(
     private readonly side: Side<P>,
     private readonly address: Address,
+    private readonly tls?: Tls,
   ) {
     this.#port = side.open(address, address.url, 'dialled')
   }
@@ -43,7 +45,7 @@ export class Dialler<P extends Port> {
     }
     const { platform } = this.side.context
     const { handshakeMs } = this.side.options
-    const socket = call(this.address)
+    const socket = call(this.address, this.tls)
     if (!this.#keepsAlive) socket.unref()
     this.#socket = socket
     this.#sockets.add(socket)
@@ -60,7 +62,7 @@ export class Dialler<P extends Port> {
     }
     socket.once('close', refused)
     socket.once('close', () => this.#sockets.delete(socket))
-    socket.once('connect', () => {
+    socket.once(this.tls === undefined ? 'connect' : 'secureConnect', () => {
       if (isOwnEcho(socket)) {
         socket.destroy(new Error('nobody listens there, and the socket has met itself'))
         return
@@ -106,6 +108,7 @@ export class Dialler<P extends Port> {
     this.#conversation = this.side.converse(this.address, {
       wire: connection,
       remote: this.address.url,
+      certificate: certificateOf(socket),
       claim: () => this.#port,
       opened: () => {
         // Nobody would be there to speak to.
@@ -131,19 +134,24 @@ export class Dialler<P extends Port> {
       return
     }
     if (ending === 'unmet') {
-      // The wire has no word for it after which libzmq would come back.
-      const heard = this.#connection?.heard === true
-      const why = heard ? '' : ', as happens when all maxLinks of a listener are taken'
-      this.#failed(new Error(`${wordsOf(reason)}${why}`, { cause: reason }))
+      this.#failed(new Error(this.#unmet(reason), { cause: reason }))
       return
     }
     // A peer that leaves sooner than it was waited for is no reason to come back at once.
     const lived = this.side.context.platform.now() - this.#openedAt
     if (this.#state === 'open' && lived >= this.#waitedMs) this.#failures = 0
     if (ending === 'lost' && reason !== undefined) this.#report(reason)
-    // Whoever breaks the protocol once will most likely do it again.
-    const broken = ending === 'failed' && reason instanceof FanwireError && reason.code === 'BAD_PEER'
+    // Whoever breaks the protocol once, or does not want this end, will most likely do it again.
+    const broken = ending === 'failed' && reason instanceof FanwireError && /^(BAD_PEER|REFUSED)$/.test(reason.code)
     this.#wait(broken ? this.side.options.reconnectMaxMs : this.#pause())
+  }
+
+  /** Why nothing came of a connection. The wire has no word for some of it after which libzmq would come back. */
+  #unmet(reason: Error | undefined): string {
+    if (isTlsFailure(reason?.cause)) return wordsOf(reason)
+    if (this.#connection?.heard === true) return `${wordsOf(reason)}, as happens when it wants other security`
+    const certificate = this.tls === undefined ? '' : ', or when it does not accept the certificate of this end'
+    return `${wordsOf(reason)}, as happens when all maxLinks of a listener are taken${certificate}`
   }
 
   #failed(cause: Error | undefined): void {
@@ -191,7 +199,8 @@ export class Dialler<P extends Port> {
 
 /** A name with several addresses fails by an error that says nothing itself: each of its addresses has its own. */
 function reasons(cause: Error | undefined): string {
-  if (!(cause instanceof AggregateError) || cause.message !== '') return cause?.message ?? ''
+  if (cause === undefined) return ''
+  if (!(cause instanceof AggregateError) || cause.message !== '') return tlsWords(cause)
   return cause.errors.map(({ message }: Error) => message).join(', ')
 }
 

@@ -4,16 +4,17 @@ import type { ConsumerEnd, ProducerEnd } from '../../lib/transport.js'
 import { Dialler } from './dialler.js'
 import { Guests, Listener } from './listener.js'
 import type { Port, Side } from './side.js'
+import type { Tls } from './tls.js'
 
 /** Opens a producer's end; its links outlive it, and are closed by the core. */
-export async function openProducer(addresses: readonly Address[], side: Side): Promise<ProducerEnd> {
-  const end = await openEnd(addresses, side)
+export async function openProducer(addresses: readonly Address[], side: Side, tls?: Tls): Promise<ProducerEnd> {
+  const end = await openEnd(addresses, side, tls)
   return { kind: 'log', urls: end.urls, close: () => end.close(false), unref: end.unref }
 }
 
 /** Opens a consumer's end. */
-export async function openConsumer(address: Address, side: Side): Promise<ConsumerEnd> {
-  const end = await openEnd([address], side)
+export async function openConsumer(address: Address, side: Side, tls?: Tls): Promise<ConsumerEnd> {
+  const end = await openEnd([address], side, tls)
   return { urls: end.urls, close: () => end.close(true), unref: end.unref }
 }
 
@@ -23,14 +24,18 @@ interface StreamEnd {
   unref(): void
 }
 
-async function openEnd<P extends Port>(addresses: readonly Address[], side: Side<P>): Promise<StreamEnd> {
+async function openEnd<P extends Port>(
+  addresses: readonly Address[],
+  side: Side<P>,
+  tls: Tls | undefined,
+): Promise<StreamEnd> {
   const { signal, role } = side.context
   const { reconnectMinMs, reconnectMaxMs } = side.options
   if (reconnectMaxMs < reconnectMinMs) {
     throw badOption(`reconnectMaxMs must be at least reconnectMinMs (${reconnectMinMs}), got ${reconnectMaxMs}`)
   }
   signal?.throwIfAborted()
-  if (role === 'dial') return dialAll(addresses, side)
+  if (role === 'dial') return dialAll(addresses, side, tls)
   const guests = new Guests(side)
   const listeners: Listener[] = []
   const close = async (all: boolean) => {
@@ -39,7 +44,7 @@ async function openEnd<P extends Port>(addresses: readonly Address[], side: Side
   }
   try {
     for (const address of addresses) {
-      listeners.push(await Listener.open(address, side, guests))
+      listeners.push(await Listener.open(address, side, guests, tls))
       signal?.throwIfAborted()
     }
   } catch (error) {
@@ -56,8 +61,8 @@ async function openEnd<P extends Port>(addresses: readonly Address[], side: Side
   }
 }
 
-function dialAll<P extends Port>(addresses: readonly Address[], side: Side<P>): StreamEnd {
-  const diallers = addresses.map((address) => new Dialler(side, address))
+function dialAll<P extends Port>(addresses: readonly Address[], side: Side<P>, tls: Tls | undefined): StreamEnd {
+  const diallers = addresses.map((address) => new Dialler(side, address, tls))
   for (const dialler of diallers) dialler.dial()
   return {
     urls: addresses.map(({ url }) => url),

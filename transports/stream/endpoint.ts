@@ -1,22 +1,24 @@
 import { lstat, unlink } from 'node:fs/promises'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, type Server, type Socket } from 'node:net'
 import { type Address, formatHostPort } from '../../lib/address.js'
 import { FanwireError } from '../../lib/errors.js'
+import type { Tls } from './tls.js'
 
-/** Calls the address. Connecting has only begun when this returns. */
-export function call({ path, host, port }: Address): Socket {
+/** Calls the address, over TLS where that is given. Connecting has only begun when this returns. */
+export function call(address: Address, tls?: Tls): Socket {
+  if (tls !== undefined) return tls.call(address)
+  const { path, host, port } = address
   return path === undefined
     ? connect({ host: host as string, port: port as number, noDelay: true, keepAlive: true })
     : connect({ path })
 }
 
 /**
- * Listens on the address.
+ * Listens on the address with a server of the system's or of TLS.
  *
  * @throws {FanwireError} `ADDRESS_IN_USE`, `OPEN_FAILED`
  */
-export async function serve(address: Address, accept: (socket: Socket) => void): Promise<Server> {
-  const server = createServer({ noDelay: true, keepAlive: true }, accept)
+export async function listenOn(address: Address, server: Server): Promise<void> {
   try {
     await bind(server, address)
   } catch (error) {
@@ -28,7 +30,6 @@ export async function serve(address: Address, accept: (socket: Socket) => void):
       throw hasCode(again, 'EADDRINUSE') ? inUse(address, again) : openFailed(address, again)
     }
   }
-  return server
 }
 
 /** The address with the port that the system has chosen. */

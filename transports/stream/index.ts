@@ -1,7 +1,10 @@
-import type { Transport } from '../../lib/transport.js'
+import type { OptionsOf } from '../../lib/options.js'
+import type { Context, Transport } from '../../lib/transport.js'
 import { openConsumer, openProducer } from './end.js'
 import { spConsumerOptions, spOptions, spProducerOptions, tcpConsumerOptions, tcpOptions } from './options.js'
+import { securityOptions } from './security.js'
 import { spConsumer, spProducer } from './sp.js'
+import { Tls, tlsOptions } from './tls.js'
 import { zmtpConsumer, zmtpProducer } from './zmtp.js'
 
 /** ZMTP 3.1 over TCP and UNIX sockets: fanwire peers, and everybody who speaks ZeroMQ. */
@@ -17,10 +20,19 @@ export const zmtp: Transport = {
     maxMessageBytes: Number.MAX_SAFE_INTEGER,
   },
   listens: 'producer',
-  options: tcpOptions,
+  options: { ...tcpOptions, ...securityOptions },
   consumerOptions: tcpConsumerOptions,
-  produce: (addresses, context) => openProducer(addresses, zmtpProducer(context)),
-  consume: (address, context) => openConsumer(address, zmtpConsumer(context)),
+  produce: async (addresses, context) => openProducer(addresses, await zmtpProducer(context)),
+  consume: async (address, context) => openConsumer(address, await zmtpConsumer(context)),
+}
+
+/** The same over TLS. */
+export const zmtpOverTls: Transport = {
+  ...zmtp,
+  schemes: ['tls'],
+  options: { ...zmtp.options, ...tlsOptions },
+  produce: async (addresses, context) => openProducer(addresses, await zmtpProducer(context), tlsOf(context)),
+  consume: async (address, context) => openConsumer(address, await zmtpConsumer(context), tlsOf(context)),
 }
 
 /** SP, the protocol of nanomsg and NNG, over TCP and UNIX sockets: whoever publishes sends everything to everybody. */
@@ -44,4 +56,20 @@ export const sp: Transport = {
     const side = spConsumer(context)
     return { ...(await openConsumer(address, side)), counts: () => ({ ...side.counts }) }
   },
+}
+
+/** The same over TLS. */
+export const spOverTls: Transport = {
+  ...sp,
+  schemes: ['sp+tls'],
+  options: { ...sp.options, ...tlsOptions },
+  produce: async (addresses, context) => openProducer(addresses, spProducer(addresses, context), tlsOf(context)),
+  async consume(address, context) {
+    const side = spConsumer(context, address)
+    return { ...(await openConsumer(address, side, tlsOf(context))), counts: () => side.counts }
+  },
+}
+
+function tlsOf({ options, role }: Context): Tls {
+  return new Tls(options as OptionsOf<typeof tlsOptions>, role)
 }

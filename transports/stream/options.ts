@@ -3,6 +3,8 @@ import { NANOMSG_MAX } from '../../lib/framing/sp/message.js'
 import { bodyRule, type TopicOf, topicOfRule } from '../../lib/message-reader.js'
 import { boolean, bytes, duration, integer, type OptionRule } from '../../lib/options.js'
 
+import type { SecurityOptions } from './security.js'
+
 const HOUR_MS = 3_600_000
 
 /** What everything over sockets takes beside the options of every producer and consumer. */
@@ -24,7 +26,7 @@ export interface ConnectionOptions {
 }
 
 /** What `tcp://` and `ipc://` take. */
-export interface TcpOptions extends ConnectionOptions {
+export interface TcpOptions extends ConnectionOptions, SecurityOptions {
   /**
    * A peer is asked for a sign of life this often, in milliseconds, and given up after three times without one, 0 to
    * 3_600_000; 0 for never. @default 10_000
@@ -61,7 +63,7 @@ export const connectionOptions = {
 export const tcpOptions = {
   heartbeatMs: duration(0, HOUR_MS, 10_000),
   ...connectionOptions,
-} satisfies Record<keyof TcpOptions, OptionRule<number>>
+} satisfies Record<Exclude<keyof TcpOptions, keyof SecurityOptions>, OptionRule<number>>
 
 export const tcpConsumerOptions = {
   dataFrame: integer(0, 255, 1),

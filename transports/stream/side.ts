@@ -1,4 +1,5 @@
 import type { Address } from '../../lib/address.js'
+import type { PeerCertificate } from '../../lib/authentication.js'
 import type { OptionsOf } from '../../lib/options.js'
 import type { Conversation, Ending } from '../../lib/session/conversation.js'
 import type { Wire } from '../../lib/session/wire.js'
@@ -17,6 +18,8 @@ export interface Port {
 export interface Hooks<P extends Port> {
   readonly wire: Wire
   readonly remote: string
+  /** What the peer has shown, over TLS. */
+  readonly certificate?: PeerCertificate | undefined
   /** Gives the conversation its port, once the peer has proved to be of the right kind. */
   readonly claim: () => P
   readonly opened?: () => void

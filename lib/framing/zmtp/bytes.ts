@@ -26,3 +26,15 @@ export function readU64(bytes: Uint8Array, at: number): number {
   if (high >= LIMIT_HIGH) throw badPeer(`number ${hex(bytes, at, at + 8)} is not below 2^53`)
   return high * 0x1_00_00_00_00 + readU32(bytes, at + 4)
 }
+
+/** Memory of its own with all of `parts`, one behind the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 0) return EMPTY
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}

@@ -1,3 +1,4 @@
+import { FanwireError } from '../../errors.js'
 import { readU32, writeU32 } from '../numbers.js'
 import { ascii, badPeer, readAscii } from './bytes.js'
 import { command } from './frame.js'
@@ -15,6 +16,11 @@ export const SOCKET_TYPE = 'Socket-Type'
  * @see https://rfc.zeromq.org/spec/37, "The NULL Security Mechanism"
  */
 export function writeReady(socketType: string, properties: Readonly<Record<string, Uint8Array>> = {}): Uint8Array {
+  return command('READY', writeMetadata(socketType, properties))
+}
+
+/** The properties alone, which other mechanisms put into commands of their own. */
+export function writeMetadata(socketType: string, properties: Readonly<Record<string, Uint8Array>> = {}): Uint8Array {
   const all: [string, Uint8Array][] = [[SOCKET_TYPE, ascii(socketType)], ...Object.entries(properties)]
   const data = new Uint8Array(all.reduce((size, [name, value]) => size + 5 + name.length + value.length, 0))
   let at = 0
@@ -26,7 +32,7 @@ export function writeReady(socketType: string, properties: Readonly<Record<strin
     data.set(value, at + 4)
     at += 4 + value.length
   }
-  return command('READY', data)
+  return data
 }
 
 /**
@@ -62,6 +68,15 @@ export function writeError(reason: string): Uint8Array {
   data[0] = text.length
   data.set(ascii(text), 1)
   return command('ERROR', data)
+}
+
+/** What ZeroMQ's authentication protocol has for wrong credentials. libzmq tells its application of no other words. */
+export const WRONG_CREDENTIALS = '400'
+
+/** The error of an end that its peer has refused. */
+export function refusedBy(reason: string): FanwireError {
+  const why = reason === WRONG_CREDENTIALS ? 'authentication failed (400)' : reason || 'no reason given'
+  return new FanwireError('REFUSED', `peer refused the connection: ${why}`)
 }
 
 /** The peer's reason, in what can be printed of it. */
