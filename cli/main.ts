@@ -5,6 +5,7 @@ import { bridge } from './bridge.js'
 import { type Command, columns, common, helpOf, readArguments, toggle, UsageError } from './command.js'
 import { publish } from './feed/publish.js'
 import { watch } from './feed/watch.js'
+import { keygen } from './keygen.js'
 import { note } from './notes.js'
 import { pub } from './pub.js'
 import { sub } from './sub.js'
@@ -14,7 +15,7 @@ const LEAVE_MS = 10_000
 /** The longest timer there is. */
 const LONG_MS = 2 ** 31 - 1
 
-const commands: readonly Command[] = [sub, pub, bridge, publish, watch]
+const commands: readonly Command[] = [sub, pub, bridge, keygen, publish, watch]
 
 const usage = `Usage: fanwire COMMAND [options]
 

@@ -74,6 +74,7 @@ export {
 export type { LinkDescription, LinkState } from './link.js'
 export type { Loop } from './loop.js'
 export type { Message } from './message.js'
+export { type CurveKeys, createCurveKeys } from './node/curve-keys.js'
 export type { OptionRule, OptionTable } from './options.js'
 export type {
   BackpressureOverflow,

@@ -5,13 +5,15 @@ import { bridge } from '../../cli/bridge.js'
 import { type Command, common, helpOf } from '../../cli/command.js'
 import { publish } from '../../cli/feed/publish.js'
 import { watch } from '../../cli/feed/watch.js'
+import { keygen } from '../../cli/keygen.js'
 import { pub } from '../../cli/pub.js'
 import { sub } from '../../cli/sub.js'
+import { decodeZ85 } from '../../lib/index.js'
 import { type Script, Shell } from './support/shell.js'
 
 t.setTimeout(180_000)
 
-const commands: readonly Command[] = [sub, pub, bridge, publish, watch]
+const commands: readonly Command[] = [sub, pub, bridge, keygen, publish, watch]
 
 const page = readFileSync(
   fileURLToPath(import.meta.resolve('fanwire/package.json').replace('package.json', 'docs/command-line.md')),
@@ -113,6 +115,17 @@ const plays: Readonly<Record<string, (t: Test, shell: Shell, script: Script, ear
     for (const running of [from, script]) running.endAll('SIGINT')
     t.same([await from.ended, await script.ended], [0, 0])
     t.match(script.stats, { consumer: { streams: [{ lost: 0 }] }, producer: { refused: 0 } })
+  },
+  'into a file that only you can read': async (t, shell, script) => {
+    t.equal(await script.ended, 0)
+    const seen = shell.run('stat -c %a server.keys; cat server.keys')
+    t.equal(await seen.ended, 0)
+    t.match(seen.stdout, /^600\npublic-key = "\S{40}"\nsecret-key = "\S{40}"\n$/)
+  },
+  'as an object': async (t, _, script) => {
+    t.equal(await script.ended, 0)
+    const { publicKey, secretKey } = JSON.parse(script.stdout)
+    t.same([decodeZ85(publicKey).length, decodeZ85(secretKey).length], [32, 32])
   },
   'the day that comes with the package, to all watchers on this machine': async (t, _, script, early) => {
     t.same([await script.ended, await early?.ended], [0, 0])
