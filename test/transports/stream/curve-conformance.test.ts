@@ -1,0 +1,4 @@
+import { test } from 'tap'
+import { testMechanism } from './mechanisms.js'
+
+testMechanism('CURVE', test, [1])
