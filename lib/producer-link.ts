@@ -278,8 +278,13 @@ export class ProducerLink implements ProducerPort {
 
   /** Closes the link of a producer that is closed: who has been given everything is told where the stream ends. */
   finish(): void {
-    const next = this.cursor?.waiting === 0 ? this.checkpoint() : undefined
-    if (next === this.fanout.log.next) this.carrier?.finish?.(next)
+    const { cursor } = this
+    if (cursor?.waiting === 0 && !this.#busy) {
+      this.checkpoint()
+      // A SKIP that the carrier is still busy with goes before the last word as well.
+      const next = cursor.number - cursor.owedFiltered - cursor.owedDropped
+      if (next === this.fanout.log.next && this.state === 'open' && !this.midMessage) this.carrier?.finish?.(next)
+    }
     this.close()
   }
 

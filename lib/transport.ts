@@ -195,7 +195,7 @@ export interface Carrier {
   write(run: Uint8Array, first: number, count: number): 'taken' | 'busy'
   /**
    * The producer is being closed, its stream ends before `next`, and this link has been given all below: the last word
-   * before {@link close}. Absent where the wire has none for it.
+   * before {@link close}, behind a SKIP that may still be outstanding. Absent where the wire has none for it.
    */
   finish?(next: number): void
   /**

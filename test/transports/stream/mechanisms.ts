@@ -23,7 +23,11 @@ export const mechanisms: Readonly<Record<'PLAIN' | 'CURVE', { server: SecurityOp
 }
 
 /** The suite, over tcp with a mechanism. */
-export function testMechanism(name: keyof typeof mechanisms, test: Kit['test'], seeds: Subject['seeds']): void {
+export function testMechanism(
+  name: keyof typeof mechanisms,
+  test: Kit['test'],
+  extent: Pick<Subject, 'seeds' | 'listeners'> = {},
+): void {
   const { server, client } = mechanisms[name]
   testTransport(
     {
@@ -36,7 +40,7 @@ export function testMechanism(name: keyof typeof mechanisms, test: Kit['test'], 
       transport: zmtp,
       freshUrl: () => 'tcp://127.0.0.1:0',
       options: { reconnectMinMs: 1, reconnectMaxMs: 50 },
-      seeds,
+      ...extent,
     },
   )
 }

@@ -1,4 +1,5 @@
 import { test } from 'tap'
 import { testMechanism } from './mechanisms.js'
 
-testMechanism('PLAIN', test, [1])
+// The client listens. Both, and more seeds, in the load tests.
+testMechanism('PLAIN', test, { listeners: ['consumer'], seeds: [1] })

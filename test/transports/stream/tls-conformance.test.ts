@@ -11,6 +11,8 @@ testTransport(
     transport: zmtpOverTls,
     freshUrl: () => 'tls://127.0.0.1:0',
     options: { ...server, ca: authority, reconnectMinMs: 1, reconnectMaxMs: 50 },
+    // Both, and more seeds, in the load tests.
+    listeners: ['producer'],
     seeds: [1],
   },
 )

@@ -1,4 +1,0 @@
-import { test } from 'tap'
-import { testMechanism } from './mechanisms.js'
-
-testMechanism('CURVE', test, [1])
