@@ -256,7 +256,10 @@ export class Gate implements Wire {
       this.#user = verdict.user ?? this.#user
       accepted()
     } else if (verdict === true) accepted()
-    else this.#refuse(credentials, verdict === false ? undefined : new Error(`authenticate returned ${typeof verdict}`))
+    else {
+      const mistake = new Error(`authenticate returned ${verdict === null ? 'null' : typeof verdict}`)
+      this.#refuse(credentials, verdict === false ? undefined : mistake)
+    }
   }
 
   #refuse(credentials: Credentials, cause: unknown): void {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 /** Where the certificates for tests stand. */
 export const folder = fileURLToPath(new URL('test/support/certificates/', import.meta.resolve('fanwire/package.json')))
 
-const read = (name: string) => readFileSync(`${folder}${name}`, 'utf8')
+export const read = (name: string) => readFileSync(`${folder}${name}`, 'utf8')
 
 export const authority = read('authority.pem')
 /** `localhost` and `127.0.0.1`. */

@@ -58,9 +58,10 @@ export class Guests<P extends Port> {
     })
   }
 
-  /** TLS has failed, and the connection is about to be closed. */
+  /** TLS has failed. After a handshake that took too long Node.js would leave the connection open. */
   failed(raw: Socket, failure: Error): void {
     if (this.#arriving.has(raw)) this.#arriving.set(raw, failure)
+    raw.destroy()
   }
 
   /** What arrived as `raw` goes on as `socket`. */
