@@ -6,7 +6,7 @@ export type ErrorCode =
   | 'BAD_OPTION'
   /** A topic that is too long or holds U+0000 or U+0001. */
   | 'BAD_TOPIC'
-  /** A value that the codec cannot encode. */
+  /** A value that the codec cannot encode, or text that is no Z85. */
   | 'BAD_VALUE'
   /** A message above `maxMessageBytes`. */
   | 'TOO_LONG'

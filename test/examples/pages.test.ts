@@ -7,7 +7,10 @@ import t from 'tap'
 import { consumerOptions } from '../../lib/consumer-options.js'
 import type { OptionTable } from '../../lib/options.js'
 import { producerOptions } from '../../lib/producer-options.js'
-import { sp, zmtp } from '../../transports/stream/index.js'
+import { sp } from '../../transports/stream/index.js'
+import { tcpConsumerOptions, tcpOptions } from '../../transports/stream/options.js'
+import { securityOptions } from '../../transports/stream/security.js'
+import { tlsOptions } from '../../transports/stream/tls.js'
 
 const root = dirname(fileURLToPath(import.meta.resolve('fanwire/package.json')))
 const pages = ['README.md', 'bench/README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter(
@@ -64,7 +67,8 @@ t.test('the guide has every error code', async (t) => {
 
 const optionsOf: Readonly<Record<string, OptionTable>> = {
   'docs/guide.md': { ...producerOptions, ...consumerOptions },
-  'docs/tcp.md': { ...zmtp.options, ...zmtp.consumerOptions },
+  'docs/tcp.md': { ...tcpOptions, ...tcpConsumerOptions },
+  'docs/security.md': { ...securityOptions, ...tlsOptions },
   'docs/sp.md': { ...sp.options, ...sp.producerOptions, ...sp.consumerOptions },
 }
 

@@ -181,12 +181,15 @@ t.test(
           if (type.startsWith('handshake')) return { type, ...rest }
         return undefined
       })()
-      const fault = once(producer as never, 'fault') as Promise<[Fault]>
+      const faults: Fault[] = []
+      producer.on('fault', (fault) => faults.push(fault))
       subscriber.connect(producer.urls[0] as string)
-      const [{ code, message }] = await fault
-      t.equal(code, 'REFUSED')
-      t.notMatch(message, 'hunter2')
       t.match(await seen, { type: event })
+      // It would come back some ten times meanwhile, if it did.
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+      t.match(faults, [{ code: 'REFUSED' }])
+      t.equal(faults.length, 1)
+      t.notMatch(faults[0]?.message, 'hunter2')
     }
   },
 )

@@ -3,6 +3,7 @@ import { connect as connectPlain, createServer as createPlainServer, type Socket
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { type Test, test } from 'tap'
+import { connect as connectExample } from '../../../examples/security/tls.js'
 import { parseAddress } from '../../../lib/address.js'
 import {
   type Consumer,
@@ -324,6 +325,14 @@ test('materials that cannot be used are refused at the door, and not shown', asy
     message: /key in a URL names a file, and '\/nowhere\/a\.key' cannot be read: ENOENT/,
   })
   await t.rejects(createProducer('tcp://127.0.0.1:0', { key: server.key } as object), { code: 'BAD_OPTION' })
+})
+
+test('the example of the page links two ends that know each other by their certificates', async (t) => {
+  const { producer, consumer } = await connectExample(folder)
+  t.teardown(() => producer.close())
+  t.teardown(() => consumer.close())
+  await producer.linked()
+  t.equal(producer.links[0]?.peer?.user, 'client one')
 })
 
 test('SP passes over TLS as well', async (t) => {
