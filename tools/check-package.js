@@ -64,6 +64,14 @@ function checkFace() {
   }
 }
 
+/** Prints what an end says that would need the optional packages. */
+const WITHOUT_PEERS = `
+  import { createCurveKeys, createProducer } from 'fanwire'
+  const { secretKey } = createCurveKeys()
+  await createProducer('tcp://127.0.0.1:0', { curve: 'server', secretKey, clientKeys: 'any' }).catch((error) => {
+    console.log(error.code, error.message)
+  })`
+
 /** Every entry loads, and every command tells its version, in a project that has nothing but the package. */
 function checkInstalled(tarball) {
   const { exports, bin, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -75,6 +83,9 @@ function checkInstalled(tarball) {
     run('node', ['--input-type=module', '-e', `await import('fanwire${entry.slice(1)}')`], user)
     console.log(`fanwire${entry.slice(1)} loads`)
   }
+  const told = execFileSync('node', ['--input-type=module', '-e', WITHOUT_PEERS], { cwd: user, encoding: 'utf8' })
+  if (!told.includes('npm install @noble/curves @noble/ciphers')) throw new Error(`curve without its packages: ${told}`)
+  console.log('curve names the packages that it needs')
   for (const command of Object.keys(bin)) {
     const told = execFileSync(join(user, 'node_modules/.bin', command), ['--version'], { encoding: 'utf8' }).trim()
     if (told !== version) throw new Error(`${command} --version printed ${told} instead of ${version}`)

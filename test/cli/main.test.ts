@@ -37,7 +37,7 @@ t.test('what makes no sense is wrong usage: exit 2, a line on stderr and nothing
     [['--nonsense'], /--nonsense.*see fanwire --help$/],
     [
       ['nonsense'],
-      /there is no command nonsense; there are sub, pub, bridge, feed publish, feed watch; see fanwire --help$/,
+      /there is no command nonsense; there are sub, pub, bridge, keygen, feed publish, feed watch; see fanwire --help$/,
     ],
     [['feed'], /there is no command feed; there are feed publish, feed watch; see fanwire --help$/],
     [['feed', 'nonsense'], /there is no command feed nonsense; there are feed publish, feed watch; see .* --help$/],

@@ -54,7 +54,7 @@ export function bodyOf(command: Uint8Array): Uint8Array {
 }
 
 /** Random bytes that count: 1, 2, 3 and so on. */
-function filling(start = 0): (target: Uint8Array) => Uint8Array {
+export function filling(start = 0): (target: Uint8Array) => Uint8Array {
   let last = start
   return (target) => {
     for (let i = 0; i < target.length; i++) target[i] = ++last & 0xff
