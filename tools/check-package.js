@@ -9,6 +9,14 @@ const root = join(import.meta.dirname, '..')
 const shipped = ['lib', 'transports', 'statsd', 'itch', 'cli']
 const scratch = mkdtempSync(join(tmpdir(), 'fanwire-package-'))
 
+/** Prints what an end says that would need the optional packages. */
+const WITHOUT_PEERS = `
+  import { createCurveKeys, createProducer } from 'fanwire'
+  const { secretKey } = createCurveKeys()
+  await createProducer('tcp://127.0.0.1:0', { curve: 'server', secretKey, clientKeys: 'any' }).catch((error) => {
+    console.log(error.code, error.message)
+  })`
+
 try {
   run('npm', ['run', 'build'], root)
   const [{ filename, files }] = JSON.parse(
@@ -63,14 +71,6 @@ function checkFace() {
     console.log(`${name} shows what applications call, and nothing else`)
   }
 }
-
-/** Prints what an end says that would need the optional packages. */
-const WITHOUT_PEERS = `
-  import { createCurveKeys, createProducer } from 'fanwire'
-  const { secretKey } = createCurveKeys()
-  await createProducer('tcp://127.0.0.1:0', { curve: 'server', secretKey, clientKeys: 'any' }).catch((error) => {
-    console.log(error.code, error.message)
-  })`
 
 /** Every entry loads, and every command tells its version, in a project that has nothing but the package. */
 function checkInstalled(tarball) {

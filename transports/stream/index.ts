@@ -65,8 +65,8 @@ export const spOverTls: Transport = {
   options: { ...sp.options, ...tlsOptions },
   produce: async (addresses, context) => openProducer(addresses, spProducer(addresses, context), tlsOf(context)),
   async consume(address, context) {
-    const side = spConsumer(context, address)
-    return { ...(await openConsumer(address, side, tlsOf(context))), counts: () => side.counts }
+    const side = spConsumer(context)
+    return { ...(await openConsumer(address, side, tlsOf(context))), counts: () => ({ ...side.counts }) }
   },
 }
 
