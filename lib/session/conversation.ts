@@ -75,7 +75,7 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
     this.wire.destroy()
     this.disconnected(reason)
     if (met) this.setup.closed('lost', reason)
-    else this.setup.closed('unmet', reason ?? new Error('the peer hung up during the handshake'))
+    else this.setup.closed('unmet', this.unmet(reason))
   }
 
   /** Cuts a peer that broke the rules. What is not a FanwireError is a mistake of this package and not the peer's. */
@@ -108,6 +108,11 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
   protected cut(hurry: boolean): void {
     if (hurry) this.wire.destroy()
     else this.wire.end()
+  }
+
+  /** Why nothing came of the handshake. */
+  protected unmet(reason: Error | undefined): Error {
+    return reason ?? new Error('the peer hung up during the handshake')
   }
 
   /** The peer has said all that a conversation begins with. */

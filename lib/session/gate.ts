@@ -84,6 +84,11 @@ export class Gate implements Wire {
     }
   }
 
+  /** The peer's greeting has begun and is not complete. */
+  get half(): boolean {
+    return this.#greeting.length > 0
+  }
+
   // The wire of the session.
 
   write(bytes: Uint8Array): 'taken' | 'busy' {

@@ -1,4 +1,4 @@
-import { FanwireError } from '../errors.js'
+import { FanwireError, wordsOf } from '../errors.js'
 import type { SkipReason } from '../framing/framing.js'
 import { badPeer, EMPTY, joined, readAscii } from '../framing/zmtp/bytes.js'
 import { Decoder, type TrafficHandler } from '../framing/zmtp/decoder.js'
@@ -102,6 +102,14 @@ export abstract class Session<C extends Context = Context>
     this.flowing = false
     this.heartbeat.stop()
     this.decoder.close()
+  }
+
+  protected override unmet(reason: Error | undefined): Error {
+    const half = this.#gate === undefined ? (this.#greeting?.length ?? 0) > 0 : this.#gate.half
+    if (!half) return super.unmet(reason)
+    const what = reason === undefined ? 'the peer hung up' : wordsOf(reason)
+    const why = 'in the middle of the greeting, as ZeroMQ does when it wants another mechanism'
+    return new Error(`${what} ${why}`, { cause: reason })
   }
 
   // The decoder's side.

@@ -148,8 +148,7 @@ export class Dialler<P extends Port> {
 
   /** Why nothing came of a connection. The wire has no word for some of it after which libzmq would come back. */
   #unmet(reason: Error | undefined): string {
-    if (isTlsFailure(reason?.cause)) return wordsOf(reason)
-    if (this.#connection?.heard === true) return `${wordsOf(reason)}, as happens when it wants other security`
+    if (isTlsFailure(reason?.cause) || this.#connection?.heard === true) return wordsOf(reason)
     const certificate = this.tls === undefined ? '' : ', or when it does not accept the certificate of this end'
     return `${wordsOf(reason)}, as happens when all maxLinks of a listener are taken${certificate}`
   }

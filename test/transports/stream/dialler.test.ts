@@ -177,6 +177,23 @@ test('names maxLinks as a possible cause where the peer hung up without a word, 
   t.match(fault, { code: 'CONNECT_FAILED', message: /hung up during the handshake$/ })
 })
 
+test('names another mechanism as a possible cause where the peer hung up within its greeting', async (t) => {
+  for (const security of [{}, { plain: 'client', username: 'bob', password: 'pw' }]) {
+    const listener = await RawListener.open()
+    const consumer = await consume(listener.url, { role: 'dial', options: { ...FAST, ...security } })
+    const peer = await listener.peer(0)
+    await peer.read(64)
+    peer.write(writeGreeting().subarray(0, 11))
+    peer.socket.end()
+    t.match(await consumer.faults.until(() => true), {
+      code: 'CONNECT_FAILED',
+      message: /greeting, as .* another mechanism$/,
+    })
+    await consumer.close()
+    await listener.close()
+  }
+})
+
 test('waits long after a peer that broke the protocol, or hung up in the handshake', async (t) => {
   const listener = await RawListener.open()
   t.teardown(() => listener.close())
