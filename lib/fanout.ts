@@ -108,7 +108,7 @@ export class Fanout implements LogPort {
       this.arm(link)
       this.drain(link)
     })
-    this.#patience = new Patience(platform, this.links, this.gates, settings.stallMs)
+    this.#patience = new Patience(platform, this.links, this.gates, () => this.#window.cutStanding(), settings.stallMs)
     const { log, topics, reader, links } = this
     this.#window = new Window(
       { platform, memory, log, topics, reader, lastValues: this.#lastValues, retention: settings.retention },
@@ -144,7 +144,7 @@ export class Fanout implements LogPort {
     this.#turn.end()
   }
 
-  /** There is memory for one more slab. */
+  /** There is memory for what found none, or else for one more slab. */
   get hasRoom(): boolean {
     return this.#window.hasRoom
   }

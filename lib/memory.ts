@@ -1,13 +1,22 @@
+/** What a message takes at most beside its topic and data: frames, index, the call of `send()` that waits with it. */
+const FRAMING_BYTES = 1024
+
 /** One producer's memory, counted in bytes against the one bound that the user gave. */
 export class Memory {
   used = 0
   /** Up to here messages may fill it; the rest is for what grows in small steps: positions, topics, gathered runs. */
   readonly messageLimit: number
+  /**
+   * The largest message, topic and data: one that leaves and one that waits fit together, so that no message brings
+   * `used` above the limit.
+   */
+  readonly largestMessage: number
   /** What the subscriptions of all links take of it. */
   #subscriptions = 0
 
   constructor(readonly limit: number) {
     this.messageLimit = limit - Math.min(Math.floor(limit / 4), 4 * 1024 * 1024)
+    this.largestMessage = Math.max(1, Math.floor(this.messageLimit / 2) - FRAMING_BYTES)
   }
 
   /** Half of it is for messages, however much links subscribe to. */

@@ -14,12 +14,14 @@ export class Patience {
 
   /**
    * @param gates the links that hold `send()` back at the moment
+   * @param cutStanding cuts who holds too much memory for too long; returns in how many milliseconds another is due
    * @param stallMs how long a write, or an acknowledgement that something waits for, may take without progress
    */
   constructor(
     private readonly platform: Platform,
     private readonly links: ReadonlySet<ProducerLink>,
     private readonly gates: ReadonlySet<ProducerLink>,
+    private readonly cutStanding: () => number,
     private readonly stallMs: number,
   ) {}
 
@@ -61,7 +63,7 @@ export class Patience {
     this.#timer = undefined
     this.#at = Infinity
     const now = this.platform.now()
-    let next = Infinity
+    let next = now + this.cutStanding()
     for (const link of [...this.links]) {
       const deadline = this.#deadline(link)
       if (deadline === undefined) continue

@@ -87,9 +87,9 @@ export class ProducerLink implements ProducerPort {
     return this.outstanding.openBytes > 0 && this.cursor !== undefined && this.cursor.waiting > 0
   }
 
-  /** The slab that its outstanding write stands in. */
-  get pinned(): Slab | undefined {
-    return this.#pinned
+  /** Its outstanding write holds memory that has left the window. */
+  get holdsOutside(): boolean {
+    return this.#pinned?.retired === true
   }
 
   get midMessage(): boolean {
@@ -225,6 +225,8 @@ export class ProducerLink implements ProducerPort {
     this.#detach()
     const started = this.state === 'open'
     this.applyPolicy()
+    // It has let go of what it held.
+    if (this.full && this.#relieved) this.fanout.relieve(this)
     this.state = 'waiting'
     if (started) this.fanout.linkStopped(this, reason)
     this.#endLedger(started ? 1 : 0)
@@ -441,7 +443,9 @@ export class ProducerLink implements ProducerPort {
 
   get #relieved(): boolean {
     const { cursor } = this
-    if (cursor === undefined || cursor.waiting === 0) return true
+    if (cursor === undefined) return true
+    // What it holds may be what others wait for.
+    if (cursor.waiting === 0) return !this.holdsOutside || this.fanout.hasRoom
     return this.fanout.hasRoom && !this.#over(this.limit.messages / 2, this.limit.bytes / 2)
   }
 

@@ -2,6 +2,7 @@ import type { Address } from './address.js'
 import type { Codec } from './codec.js'
 import { checkEndOptions, endOptions, tenCharacters } from './end-options.js'
 import { FanwireError, wordsOf } from './errors.js'
+import { Memory } from './memory.js'
 import {
   badOption,
   boolean,
@@ -40,9 +41,16 @@ export interface ProducerOptions<T = string | Uint8Array> {
    * @default nothing
    */
   readonly retain?: RetainedPast | 'latest-per-topic' | RetainText | undefined
-  /** `bytes` bounds all that the producer keeps, 1 MiB to 1 TiB. @default { bytes: 67_108_864 } */
+  /**
+   * `bytes` bounds all that the producer keeps, 1 MiB to 1 TiB. Two messages of the largest size must fit into it, beside a
+   * quarter of it, 4 MiB at most, that is for other things.
+   * @default { bytes: 67_108_864 }, or four times `maxMessageBytes` where that is more
+   */
   readonly memory?: { readonly bytes?: number | undefined } | undefined
-  /** The largest message, in bytes of topic and data, 1 to 2_147_483_648. @default 16_777_216 */
+  /**
+   * The largest message, in bytes of topic and data, 1 to 2_147_483_648.
+   * @default 16_777_216, or what fits into `memory` twice where that is less
+   */
   readonly maxMessageBytes?: number | undefined
   /**
    * Milliseconds for which a link may make no progress although more is to leave for it, 1 to 86_400_000; then it is cut.
@@ -89,7 +97,7 @@ export const producerOptions = {
   ...endOptions,
   overflow: overflowRule('backpressure'),
   retain: retainRule(),
-  memory: group({ bytes: bytes(MIB, 1024 * GIB, 64 * MIB) }, (given) => ({ bytes: readSize(given) ?? given })),
+  memory: group({ bytes: bytes(MIB, 1024 * GIB) }, (given) => ({ bytes: readSize(given) ?? given })),
   stallMs: duration(1, DAY_MS, 30_000),
   unacknowledgedBytes: bytes(KIB, GIB),
   stream: tenCharacters(),
@@ -108,21 +116,45 @@ export function checkProducerOptions(
   addresses: readonly Address[],
   transports: readonly Transport[],
 ): CheckedProducerOptions[] {
-  return checkEndOptions('producer', producerOptions, given, addresses, transports).map(({ common, own }, at) => {
-    const { retain, memory, sequence } = common
+  const complete = checkEndOptions('producer', producerOptions, given, addresses, transports)
+  const memory = memoryFor(complete.map(({ common }) => common))
+  const saysMost =
+    (given as ProducerOptions | undefined)?.maxMessageBytes !== undefined ||
+    addresses.some(({ query }) => query.has('maxMessageBytes'))
+  return complete.map(({ common, own }, at) => {
+    const { retain, sequence, maxMessageBytes } = common
+    if (saysMost) checkRoom(maxMessageBytes, memory.bytes)
     if (sequence !== undefined) checkNumbers(sequence, transports[at], addresses)
     if (typeof retain === 'object' && retain.bytes !== undefined && retain.bytes > memory.bytes) {
       refuse('retain.bytes', `at most memory.bytes, which is ${memory.bytes}`, retain.bytes)
     }
     const answers = settle(common.overflow, memory.bytes)
-    return Object.freeze({ ...common, ...answers, own })
+    return Object.freeze({ ...common, ...answers, memory, own })
   })
 }
 
 /** Complete options of a producer over one transport. */
-export interface CheckedProducerOptions extends Omit<OptionsOf<typeof producerOptions>, 'overflow'>, OverflowAnswers {
+export interface CheckedProducerOptions
+  extends Omit<OptionsOf<typeof producerOptions>, 'overflow' | 'memory'>,
+    OverflowAnswers {
+  readonly memory: { readonly bytes: number }
   /** Those of the transport's own table. */
   readonly own: Readonly<Record<string, unknown>>
+}
+
+/** The bound that the user gave, or one that holds a few of the largest messages, which go to all ends or to none. */
+function memoryFor(ends: readonly Pick<OptionsOf<typeof producerOptions>, 'memory' | 'maxMessageBytes'>[]) {
+  const most = Math.min(...ends.map(({ maxMessageBytes }) => maxMessageBytes))
+  return Object.freeze({ bytes: ends[0]?.memory.bytes ?? Math.max(64 * MIB, 4 * most) })
+}
+
+function checkRoom(maxMessageBytes: number, memoryBytes: number): void {
+  const { largestMessage } = new Memory(memoryBytes)
+  if (maxMessageBytes <= largestMessage) return
+  throw badOption(
+    `maxMessageBytes must be at most ${largestMessage}, which is what memory.bytes, ${memoryBytes}, has room for, ` +
+      `got ${maxMessageBytes}; raise memory.bytes to ${Math.max(64 * MIB, 4 * maxMessageBytes)}, or leave it out`,
+  )
 }
 
 /** Numbers that are counted, or that the wire has a field for, are no choice; only a stamp can be left out. */

@@ -124,6 +124,9 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   readonly #drops: DropNotices<ProducerLink | undefined, DropReason | 'refused'>
   readonly #ended = new EndedConnections()
   readonly #run: number
+  /** Bytes of topic and data of the largest message that the logs take, and what says so. */
+  readonly #most: number
+  readonly #mostWords: string
   #lastRefusal: unknown
   /** Every link says which topics it wants. */
   #seesTopics = true
@@ -156,6 +159,12 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     this.stream = settings.stream
     this.#memory = new Memory(settings.memoryBytes)
     this.#room = new WaitingRoom(this.#memory)
+    const { largestMessage, limit } = this.#memory
+    this.#most = Math.min(settings.maxMessageBytes, largestMessage)
+    this.#mostWords =
+      this.#most === settings.maxMessageBytes
+        ? `maxMessageBytes, ${this.#most}`
+        : `what memory.bytes, ${limit}, has room for, ${this.#most}; raise memory.bytes`
     const bits = new DataView(platform.random(new Uint8Array(8)).buffer)
     this.#run = bits.getUint16(0) * 2 ** 32 + bits.getUint32(4)
     this.#drops = new DropNotices(platform, (link, reason, count) => this.#announce(link, reason, count))
@@ -438,7 +447,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     const { framing } = log
     const bytes = topic.bytes.length + dataSize
     const size = framing.size(topic.head, dataSize)
-    if (bytes > this.settings.maxMessageBytes) this.#tooLong(bytes, `maxMessageBytes, ${this.settings.maxMessageBytes}`)
+    if (bytes > this.#most) this.#tooLong(bytes, this.#mostWords)
     const { maxBytes = Infinity } = framing
     if (size > maxBytes) this.#tooLong(bytes, `what one datagram has room for, ${maxBytes - (size - bytes)}`)
     return size

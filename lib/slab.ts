@@ -37,7 +37,7 @@ export class Slab {
 
   constructor(readonly bytes: Uint8Array) {
     this.words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    const capacity = Math.max(64, bytes.length >> 6)
+    const capacity = indexOf(bytes.length)
     this.ends = new Uint32Array(capacity)
     this.topics = new Uint32Array(capacity)
   }
@@ -92,7 +92,7 @@ export class SlabPool {
   /** What taking a slab for a message of `size` bytes would add to the memory in use. */
   costOf(size: number): number {
     const bytes = this.#sizeFor(size)
-    return bytes === SLAB_BYTES && this.#spares.length > 0 ? 0 : bytes + Math.max(64, bytes >> 6) * INDEX_BYTES
+    return bytes === SLAB_BYTES && this.#spares.length > 0 ? 0 : bytes + indexOf(bytes) * INDEX_BYTES
   }
 
   /** A slab with room for a message of `size` bytes. One above half of a slab gets a slab of its own. */
@@ -155,4 +155,9 @@ export class SlabPool {
   #discard(): void {
     this.memory.used -= (this.#spares.pop() as Slab).cost
   }
+}
+
+/** Messages that the index of a slab has room for at first. Slabs above the usual size are for a single message. */
+function indexOf(bytes: number): number {
+  return bytes > SLAB_BYTES ? 1 : Math.max(64, bytes >> 6)
 }

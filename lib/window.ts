@@ -12,6 +12,12 @@ import { SLAB_BYTES, type Slab } from './slab.js'
 import type { Topics } from './topics.js'
 import type { FilteredView, View } from './view.js'
 
+/**
+ * How long a link may stand still while it holds memory that all want. Carriers look once a second at how far a write
+ * has come, so that one that moves is seen to.
+ */
+const STANDING_MS = 3_000
+
 /** What the window of a log is made of, and what bounds it. */
 export interface WindowParts {
   readonly platform: Platform
@@ -48,6 +54,8 @@ export interface WindowHost {
 export class Window {
   /** Views that have grown since they were last trimmed. */
   readonly grown = new Set<FilteredView>()
+  /** What the message that found no room would take; 0 when the last one found some. */
+  #wanted = 0
 
   constructor(
     private readonly parts: WindowParts,
@@ -55,9 +63,10 @@ export class Window {
     private readonly host: WindowHost,
   ) {}
 
-  /** There is memory for one more slab. */
+  /** There is memory for what found none, or else for one more slab. */
   get hasRoom(): boolean {
     const { log, memory } = this.parts
+    if (this.#wanted > 0) return memory.hasRoom(this.#wanted)
     return log.slabs.length <= 1 || memory.hasRoom(SLAB_BYTES)
   }
 
@@ -70,12 +79,19 @@ export class Window {
       // Whoever heard of a link that was cut may have sent something, which must not leave before it was offered.
       this.host.flush()
       const fits = log.fits(size)
-      if (memory.hasRoom(fits ? 0 : log.pool.costOf(size))) break
+      const cost = fits ? 0 : log.pool.costOf(size)
+      this.#wanted = cost
+      if (memory.hasRoom(cost)) {
+        // Of large ones the next must be able to wait: its copy counts as well.
+        if (size <= SLAB_BYTES || memory.hasRoom(cost + size) || !this.#holdBack()) break
+        return false
+      }
       const answer = this.#evict()
       if (answer === 'held') return false
       // What is left is not the log's to give: waiting calls, topics. One slab more lets the producer go on.
       if (answer === 'nothing') break
     }
+    this.#wanted = 0
     if (!log.fits(size)) log.open(size)
     return true
   }
@@ -87,6 +103,7 @@ export class Window {
     log.rewind()
     lastValues.deleteBelow(Infinity)
     this.#trimViews()
+    this.#watchStanding()
   }
 
   /** Moves the window up to the first message that somebody needs. */
@@ -103,15 +120,11 @@ export class Window {
 
   /** Frees memory: lets the oldest slab leave, unless a link that must not lose anything needs it. */
   #evict(): 'freed' | 'held' | 'nothing' {
-    const { log, reader } = this.parts
+    const { log } = this.parts
     const oldest = log.slabs[0]
     // The slab that is being filled goes last: the next message would want another one.
     if (log.slabs.length < 2 && (log.pool.trim() || this.#forgetOldest())) return 'freed'
-    if (oldest === undefined) {
-      if (this.#cutWorst()) return 'freed'
-      reader.release()
-      return 'nothing'
-    }
+    if (oldest === undefined) return this.#reclaim()
     let held = false
     const { next } = log
     for (const link of [...this.links.behind]) {
@@ -127,6 +140,29 @@ export class Window {
     if (log.slabs[0] === oldest && log.next === next) this.#shift()
     this.#follow()
     return 'freed'
+  }
+
+  /** Nothing is left in the window, and carriers hold what has left it: `send()` waits for those whose links may ask that. */
+  #reclaim(): 'freed' | 'held' | 'nothing' {
+    if (this.#holdBack()) return 'held'
+    const worst = this.#worst()
+    if (worst === undefined) {
+      this.parts.reader.release()
+      return 'nothing'
+    }
+    this.#cut(worst)
+    return 'freed'
+  }
+
+  /** Makes `send()` wait for the links that may ask that and for which memory is held. False when there is none. */
+  #holdBack(): boolean {
+    let held = false
+    for (const link of [...this.links.all]) {
+      if (!link.gates || !(link.holdsOutside || this.links.behind.has(link))) continue
+      this.host.fill(link)
+      held = true
+    }
+    return held
   }
 
   /** Forgets the oldest of the last values, many at a time because the topics that go with them have to be looked for. */
@@ -159,7 +195,7 @@ export class Window {
 
   /** The window has moved: cursors that it has passed jump, and what only they needed goes. */
   #follow(): void {
-    const { log, memory, lastValues, retention } = this.parts
+    const { log, lastValues, retention } = this.parts
     const { start } = log
     let conflating = Infinity
     for (const link of this.links.behind) {
@@ -169,7 +205,7 @@ export class Window {
     }
     if (!retention.latest) lastValues.deleteBelow(conflating)
     this.#trimViews()
-    if (log.lingering > memory.limit / 4) this.#cutWorst()
+    this.#watchStanding()
   }
 
   #trimViews(): void {
@@ -190,14 +226,45 @@ export class Window {
     }
   }
 
-  /** Slabs that the window has left are held by carriers that do not move: the one that stands longest goes. */
-  #cutWorst(): boolean {
+  /** Too much memory is held outside the window. */
+  get #isCrowded(): boolean {
+    const { log, memory } = this.parts
+    return log.lingering > memory.limit / 4
+  }
+
+  #watchStanding(): void {
+    if (!this.#isCrowded) return
+    const leftMs = this.cutStanding()
+    if (leftMs < Infinity) this.links.patience.watch(leftMs)
+  }
+
+  /**
+   * While too much is held outside the window, cuts the links that stand still, the longest first. Returns in how many
+   * milliseconds another one is due if it goes on standing.
+   */
+  cutStanding(): number {
+    const now = this.parts.platform.now()
+    while (this.#isCrowded) {
+      const worst = this.#worst()
+      if (worst === undefined) break
+      const leftMs = worst.progressAt + STANDING_MS - now
+      if (leftMs > 0) return leftMs
+      this.#cut(worst)
+    }
+    return Infinity
+  }
+
+  /** The link that has stood longest of those that hold memory outside the window, and whose policy has no answer to that. */
+  #worst(): ProducerLink | undefined {
     let worst: ProducerLink | undefined
     for (const link of this.links.all) {
-      if (!link.pinned?.retired) continue
+      if (!link.holdsOutside || link.gates) continue
       if (worst === undefined || link.progressAt < worst.progressAt) worst = link
     }
-    if (worst !== undefined) this.links.patience.cut(worst, 'held memory without progress')
-    return worst !== undefined
+    return worst
+  }
+
+  #cut(link: ProducerLink): void {
+    this.links.patience.cut(link, 'held memory without progress')
   }
 }
