@@ -8,7 +8,7 @@ export type ErrorCode =
   | 'BAD_TOPIC'
   /** A value that the codec cannot encode, or text that is no Z85. */
   | 'BAD_VALUE'
-  /** A message above `maxMessageBytes`. */
+  /** A message above `maxMessageBytes`, or above what `memory` has room for. */
   | 'TOO_LONG'
   /** The address to listen on belongs to somebody else. */
   | 'ADDRESS_IN_USE'

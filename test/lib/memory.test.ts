@@ -18,3 +18,12 @@ test('leaves a quarter of the memory, and 4 MiB at most, to what grows in small 
   }
   t.end()
 })
+
+test('the largest message fits twice into what is for messages, and leaves some of it', (t) => {
+  for (const limit of [2 ** 20, 16 * 2 ** 20, 64 * 2 ** 20, GIB]) {
+    const { largestMessage, messageLimit } = new Memory(limit)
+    t.ok(2 * largestMessage < messageLimit)
+    t.ok(2 * largestMessage > messageLimit - 4_096)
+  }
+  t.end()
+})

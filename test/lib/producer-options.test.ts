@@ -54,6 +54,21 @@ t.test('completes what is not given', async (t) => {
   t.ok(Object.isFrozen(complete))
 })
 
+t.test('sizes the memory for the largest message, and the other way round', async (t) => {
+  t.equal(check({ maxMessageBytes: 60 * MIB }).memory.bytes, 240 * MIB)
+  t.equal(check(undefined, 'tcp://*:1?maxMessageBytes=60MiB').memory.bytes, 240 * MIB)
+  t.equal(check({ maxMessageBytes: 1 }).memory.bytes, 64 * MIB)
+  t.equal(check({ maxMessageBytes: 60 * MIB, memory: {} }).memory.bytes, 240 * MIB)
+  t.equal(check({ maxMessageBytes: 29 * MIB, memory: { bytes: 64 * MIB } }).memory.bytes, 64 * MIB)
+  t.equal(check({ memory: { bytes: MIB } }).memory.bytes, MIB, 'what is not given gives way')
+  const message =
+    'maxMessageBytes must be at most 31456256, which is what memory.bytes, 67108864, has room for, got 31457280; ' +
+    'raise memory.bytes to 125829120, or leave it out'
+  const tooMuch = { ...badOption, message: `[BAD_OPTION] ${message}` }
+  t.throws(() => check({ maxMessageBytes: 30 * MIB, memory: { bytes: 64 * MIB } }), tooMuch)
+  t.throws(() => check({ memory: { bytes: 64 * MIB } }, 'tcp://*:1?maxMessageBytes=30MiB'), tooMuch)
+})
+
 t.test('takes options from the URL', async (t) => {
   const query = 'overflow=drop:oldest:5&retain=100,1MiB,1h&memory=2MiB&stallMs=5s&role=dial&sequence&stream=0123456789'
   t.match(check(undefined, `tcp://localhost:1?${query}`), {
