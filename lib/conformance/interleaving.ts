@@ -114,7 +114,6 @@ class Play {
         retain: random.pick(['latest-per-topic', { messages: 50 }, { bytes: 300_000 }, { messages: 0 }]),
         unacknowledgedBytes: random.pick([1_024, 16_384, 1_048_576]),
         memory: { bytes: 2 * 1024 * 1024 },
-        maxMessageBytes: 1024 * 1024,
       }
       const urls = listens ? stage.freshUrl() : this.#seats.map(({ url }) => url)
       const producer = await stage.produce(urls, options)
