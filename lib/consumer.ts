@@ -255,6 +255,15 @@ export class Consumer<T = Uint8Array>
     return new Loop(this.#delivery.one, signal)
   }
 
+  /**
+   * Takes back the message that a loop has taken last: the next loop begins with it.
+   *
+   * @internal
+   */
+  putBack(message: Message<T>): void {
+    this.#delivery.putBack(message)
+  }
+
   /** All that has arrived, at least one message at a time: the fast way. Otherwise as {@link messages}. */
   batches({ signal }: LoopOptions = {}): Loop<Message<T>[]> {
     return new Loop(this.#delivery.all, signal)

@@ -72,6 +72,13 @@ export class Delivery<T> implements InboxHost {
     return this.#inbox.push(arrival)
   }
 
+  /** Takes back the message that was taken last: the next loop begins with it. */
+  putBack(message: Message<T>): void {
+    const arrival = message as Arrival<T> as Arrival<unknown> as Arrival<never>
+    arrival.source.tally.delivered--
+    this.#inbox.putBack(arrival)
+  }
+
   /** Ends a loop with `error` as soon as it has taken what has come before. */
   fail(error: FanwireError): void {
     this.#losses.push({ at: this.#inbox.end, error })

@@ -30,6 +30,8 @@ export interface Inbox {
   shift(): Arrival<never> | undefined
   /** Takes all, in their order. */
   takeAll(): Arrival<never>[]
+  /** Takes back the message that was taken last; it stands before all others again, whatever the limit. */
+  putBack(arrival: Arrival<never>): void
   /** What a message would have told of that was taken but is not delivered, the next one of its stream tells. */
   bequeath(arrival: Arrival<never>): void
 }
@@ -120,6 +122,15 @@ class QueueInbox implements Inbox {
       chunk.waiting = 0
     }
     return taken
+  }
+
+  putBack(arrival: Arrival<never>): void {
+    if (this.#head > 0) this.#queue[--this.#head] = arrival
+    else this.#queue.unshift(arrival)
+    this.passed--
+    arrival.source.tally.inboxWaiting++
+    const { chunk } = arrival
+    if (chunk.waiting++ === 0) this.bytes += chunk.bytes.length
   }
 
   get #half(): boolean {
@@ -226,6 +237,22 @@ class LatestInbox implements Inbox {
     const taken = Array.from(this.#latest.values(), ({ arrival }) => arrival)
     for (const arrival of taken) this.#remove(arrival)
     return taken
+  }
+
+  putBack(arrival: Arrival<never>): void {
+    const key = keyOf(arrival)
+    if (this.#latest.has(key)) {
+      this.bequeath(arrival)
+      this.host.dropped(arrival, 'superseded')
+      return
+    }
+    const place = this.passed - 1
+    const others = [...this.#latest]
+    this.#latest.clear()
+    this.#latest.set(key, { arrival, place })
+    for (const [other, value] of others) this.#latest.set(other, value)
+    this.bytes += arrival.chunk.bytes.length
+    arrival.source.tally.inboxWaiting++
   }
 
   bequeath({ source, missed }: Arrival<never>): void {

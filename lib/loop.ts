@@ -64,6 +64,17 @@ export class Loop<Item> implements AsyncIterableIterator<Item, undefined>, Wakea
     return Promise.resolve(DONE)
   }
 
+  /** A step was asked for and nothing has come yet: nobody has anything in hand. */
+  get waits(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Ends the loop; the first step that waits gets `error`. */
+  fail(error: unknown): void {
+    this.#waiting.shift()?.reject(error)
+    this.#finish()
+  }
+
   throw(error: unknown): Promise<LoopResult<Item>> {
     this.#finish()
     return Promise.reject(error)
@@ -78,8 +89,7 @@ export class Loop<Item> implements AsyncIterableIterator<Item, undefined>, Wakea
         next.resolve({ done: false, value })
       }
     } catch (error) {
-      this.#waiting.shift()?.reject(error)
-      this.#finish()
+      this.fail(error)
     }
     if (this.source.ended) this.#finish()
   }

@@ -141,6 +141,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   #scheduled = false
   #pumping = false
   #closing: Promise<ProducerStats> | undefined
+  readonly #ending = new AbortController()
   readonly #checks = new Set<() => void>()
   readonly #flush = (): void => {
     this.#scheduled = false
@@ -231,13 +232,41 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   send(topic: string, value: T, options?: SendOptions): Promise<void> {
     this.#calls++
     try {
-      if (this.#gated || options !== undefined) return this.#sendSlowly(topic, value, options?.signal)
+      if (this.#gated || options !== undefined) {
+        const signal = options?.signal
+        this.#checkOpen(signal)
+        return this.#sendSlowly(topic, this.#encode(value), signal)
+      }
       const data = this.#encode(value)
       if (!this.#publish(topic, data)) return this.#wait(topic, data, undefined)
     } catch (error) {
       return this.#refuse(error)
     }
     return this.#sent()
+  }
+
+  /**
+   * As {@link send}, of data that is encoded already.
+   *
+   * @internal
+   */
+  sendEncoded(topic: string, data: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    this.#calls++
+    try {
+      this.#checkOpen(signal)
+      return this.#sendSlowly(topic, data, signal)
+    } catch (error) {
+      return this.#refuse(error)
+    }
+  }
+
+  /**
+   * Aborted with `CLOSED` as soon as it takes nothing more.
+   *
+   * @internal
+   */
+  get ending(): AbortSignal {
+    return this.#ending.signal
   }
 
   /**
@@ -385,6 +414,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
   async #close(drainMs: number): Promise<ProducerStats> {
     this.#state = 'draining'
     this.#gated = true
+    this.#ending.abort(closed())
     if (drainMs > 0) {
       const patience = new AbortController()
       const timer = this.platform.timer(Math.min(drainMs, LONGEST_MS), () => patience.abort())
@@ -487,10 +517,12 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return taking
   }
 
-  #sendSlowly(topic: string, value: T, signal: AbortSignal | undefined): Promise<void> {
+  #checkOpen(signal: AbortSignal | undefined): void {
     if (this.#state !== 'open') throw closed()
     signal?.throwIfAborted()
-    const data = this.#encode(value)
+  }
+
+  #sendSlowly(topic: string, data: string | Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     if (this.#store !== undefined) return this.#keep(this.#store, topic, data)
     if (!this.#gated && this.#publish(topic, data)) return this.#sent()
     return this.#wait(topic, data, signal)

@@ -137,6 +137,53 @@ t.test('drop oldest: what waits stays, and newcomers are dropped until half of i
   t.strictSame(take(), [3, 4, 8])
 })
 
+for (const policy of [backpressure(4), drop('newest', { messages: 4 }), drop('oldest', { messages: 4 })]) {
+  t.test(`takes back what was taken last, before all others: ${JSON.stringify(policy)}`, async (t) => {
+    const { inbox, push, source } = bound(policy)
+    push(1, 2)
+    const { bytes } = inbox
+    const taken = inbox.shift() as Arrival<never>
+    push(3)
+    inbox.putBack(taken)
+    t.match(inbox, { size: 3, passed: 0, end: 3, bytes: bytes * 1.5 })
+    t.equal(source.tally.inboxWaiting, 3)
+    const all = [inbox.shift(), inbox.shift(), inbox.shift()]
+    t.strictSame(
+      all.map((arrival) => arrival?.number),
+      [1, 2, 3],
+    )
+    inbox.putBack(all[2] as Arrival<never>)
+    t.match(inbox, { size: 1, passed: 2, bytes: bytes / 2 }, 'into an empty one as well')
+    t.equal(inbox.shift()?.number, 3)
+    t.match(inbox, { size: 0, bytes: 0, passed: 3 })
+  })
+}
+
+t.test('latest per topic: takes back what was taken last, unless a newer one of its topic has come', async (t) => {
+  const { inbox, source, drops } = bound(drop('latest-per-topic', {}))
+  const topics = ['b', 'a', 'c']
+  for (const [number, topic] of topics.entries()) inbox.push(source.message({ topic, number, missed: 1 }))
+  const first = inbox.shift() as Arrival<never>
+  inbox.putBack(first)
+  t.match(inbox, { size: 3, passed: 0, bytes: 6 })
+  t.equal(source.tally.inboxWaiting, 3)
+  t.equal(inbox.shift(), first)
+  inbox.push(source.message({ topic: 'b', number: 3 }))
+  inbox.putBack(first)
+  t.strictSame(drops, ['0 superseded'])
+  t.strictSame(
+    inbox.takeAll().map(({ number, missed }) => [number, missed]),
+    [
+      [1, 2],
+      [2, 1],
+      [3, 0],
+    ],
+    'and its losses are told by the next',
+  )
+  t.equal(source.tally.inboxWaiting, 0)
+  t.equal(inbox.bytes, 0)
+})
+
 t.test('buffer, then drop: goes on as the newest', async (t) => {
   const { push, take, drops } = bound(buffer('drop', 2))
   push(1, 2, 3)

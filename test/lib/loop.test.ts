@@ -199,6 +199,19 @@ t.test('ends steps that wait when it is returned from or thrown into', async (t)
   t.equal(shelf.loop, undefined)
 })
 
+t.test('can be ended with an error, which the first step that waits gets', async (t) => {
+  const shelf = new Shelf()
+  const loop = shelf.open()
+  t.equal(loop.waits, false)
+  const steps = [loop.next(), loop.next()]
+  t.equal(loop.waits, true)
+  loop.fail(new Error('enough'))
+  t.equal(loop.waits, false)
+  await t.rejects(steps[0] as Promise<unknown>, { message: 'enough' })
+  t.strictSame(await steps[1], done)
+  t.equal(shelf.loop, undefined)
+})
+
 t.test('can be left while it takes', async (t) => {
   const shelf = new Shelf()
   const loop = shelf.open()

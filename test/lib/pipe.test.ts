@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Consumer, type ConsumerSettings } from '../../lib/consumer.js'
 import { zmtpFraming } from '../../lib/framing/zmtp/framing.js'
-import { createConsumer, createProducer, type FanwireError, pipe } from '../../lib/index.js'
+import { createConsumer, createProducer, type FanwireError, json, pipe } from '../../lib/index.js'
 import { Producer } from '../../lib/producer.js'
 import { Retention } from '../../lib/retention.js'
 import type { ConsumerCarrier, Fault } from '../../lib/transport.js'
@@ -172,19 +172,84 @@ t.test('acknowledges what it has sent on or announced, and nothing else', async 
   await piped
 })
 
-t.test('ends with CLOSED when the producer is closed, and loses nothing that it had not taken', async (t) => {
-  const { platform, consumer, producer, acknowledged, bring, turns, close } = bridge({ acknowledge: 'manual' })
+t.test('ends with CLOSED as soon as the producer is closed, and has taken nothing', async (t) => {
+  const { consumer, producer, faults, bring, turns, close } = bridge()
   const piped = pipe(consumer, producer)
-  await producer.close({ drainMs: 0 })
+  const closing = producer.close({ drainMs: 0 })
+  await t.rejects(piped, { code: 'CLOSED' }, 'without a message')
+  await closing
+  await t.rejects(pipe(consumer, producer), { code: 'CLOSED' }, 'and at once when it is closed already')
   bring('a', '1')
   bring('a', '2')
-  platform.turn()
-  await t.rejects(piped, { code: 'CLOSED' })
   await turns()
-  platform.advance(20)
-  t.strictSame(acknowledged, [])
-  t.equal(consumer.stats().inbox.messages, 1)
+  t.equal(consumer.stats().inbox.messages, 2)
+  t.strictSame(faults, [])
   await close()
+})
+
+t.test('ends without an error when the consumer is closed first', async (t) => {
+  const { consumer, producer, close } = bridge()
+  const piped = pipe(consumer, producer)
+  const closing = [consumer.close(), producer.close({ drainMs: 0 })]
+  await t.resolves(piped)
+  await Promise.all(closing)
+  await close()
+})
+
+for (const acknowledge of ['taken', 'manual'] as const) {
+  t.test(`gives back the message in hand when its signal is aborted: ${acknowledge}`, async (t) => {
+    const { platform, consumer, producer, peer, acknowledged, bring, turns, read, close } = bridge({
+      acknowledge,
+      kernelBytes: 0,
+    })
+    const abort = new AbortController()
+    const piped = pipe(consumer, producer, { signal: abort.signal })
+    for (const data of ['1', '2', '3', '4']) bring('a', data)
+    await turns()
+    t.match(consumer.stats(), { inbox: { messages: 1 }, streams: [{ delivered: 3, inboxWaiting: 1 }] })
+    abort.abort()
+    await t.rejects(consumer.messages().next(), { code: 'BUSY' }, 'no other loop can overtake it')
+    await piped
+    t.match(consumer.stats(), { inbox: { messages: 2 }, streams: [{ delivered: 2, inboxWaiting: 2 }] })
+    platform.advance(20)
+    if (acknowledge === 'manual') t.equal(acknowledged.at(-1), 2)
+    const again = pipe(consumer, producer)
+    for (let i = 0; i < 10; i++) {
+      peer.receive()
+      await turns()
+    }
+    t.strictSame(read(), ['a:1', 'a:2', 'a:3', 'a:4'])
+    await close()
+    await again
+  })
+}
+
+t.test('gives back the message in hand when the producer is closed', async (t) => {
+  const { consumer, producer, bring, turns, close } = bridge({ kernelBytes: 0 })
+  const piped = pipe(consumer, producer)
+  for (const data of ['1', '2', '3', '4']) bring('a', data)
+  await turns()
+  await Promise.all([t.rejects(piped, { code: 'CLOSED' }), producer.close({ drainMs: 0 })])
+  const seen: string[] = []
+  for await (const message of consumer) if (seen.push(message.text()) === 2) break
+  t.strictSame(seen, ['3', '4'])
+  await close()
+})
+
+t.test('sends bytes as they arrived, whatever the codecs', async (t) => {
+  const source = await createProducer('inproc://pipe.codec.source')
+  const target = await createProducer('inproc://pipe.codec.target', { codec: json() })
+  const middle = await createConsumer('inproc://pipe.codec.source', { codec: json() })
+  const last = await createConsumer('inproc://pipe.codec.target')
+  await Promise.all([source.linked({ topic: 'a' }), target.linked({ topic: 'a' })])
+  const piped = pipe(middle, target)
+  await source.send('a', '{ "i": 0 }')
+  for await (const message of last) {
+    t.equal(message.text(), '{ "i": 0 }')
+    break
+  }
+  await Promise.all([source.close(), middle.close(), target.close(), last.close()])
+  await piped
 })
 
 t.test('is a loop like any other', async (t) => {

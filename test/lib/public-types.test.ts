@@ -3,9 +3,12 @@ import {
   type ConsumerOptions,
   createConsumer,
   createProducer,
+  json,
   type Link,
   type Overflow,
   type ProducerOptions,
+  pipe,
+  text,
 } from '../../lib/index.js'
 import { inproc } from '../../transports/inproc/index.js'
 
@@ -62,6 +65,18 @@ t.test('takes every option that is given as undefined for one that is not given'
   t.match(await consumer.messages({ signal: none }).next(), { value: { topic: 'a' } })
   await producer.close({ drainMs: none })
   await consumer.close()
+})
+
+t.test('pipes from any consumer to any producer, whatever their codecs', async (t) => {
+  interface Quote {
+    readonly bid: number
+  }
+  const quotes = await createConsumer('inproc://quotes', { codec: json<Quote>() })
+  const bytes = await createProducer('inproc://bytes')
+  const others = await createProducer('inproc://others', { codec: text() })
+  const signal = AbortSignal.abort()
+  await t.resolves(Promise.all([pipe(quotes, bytes, { signal }), pipe(quotes, others, { signal })]))
+  await Promise.all([quotes, bytes, others].map((end) => end.close()))
 })
 
 t.test('lets what a link asks for be the answer to its overflow, and rubbish be no wish', async (t) => {
