@@ -47,7 +47,14 @@ export function readJson(line: string): { topic: string | undefined; data: strin
   if (topic !== undefined && typeof topic !== 'string') throw new TypeError('its topic is not a string')
   if (typeof data !== 'string') throw new TypeError('its data is not a string')
   if (encoding !== undefined && encoding !== 'base64') throw new TypeError("its encoding is not 'base64'")
-  return { topic, data: encoding === 'base64' ? Buffer.from(data, 'base64') : data }
+  return { topic, data: encoding === 'base64' ? readBase64(data) : data }
+}
+
+/** What reads base64 passes over whatever is none, so that half a message would be sent in silence. */
+function readBase64(text: string): Uint8Array {
+  const bytes = Buffer.from(text, 'base64')
+  if (bytes.toString('base64') !== text) throw new TypeError('its data is not base64')
+  return bytes
 }
 
 function parseObject(line: string): Record<string, unknown> {

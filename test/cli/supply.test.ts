@@ -41,6 +41,9 @@ t.test('names the line that is no message', async (t) => {
     ['nonsense', /^line 2 of stdin: .*JSON/],
     ['{"topic":5,"data":""}', /^line 2 of stdin: its topic is not a string$/],
     ['{"topic":"\\u0000","data":""}', /^line 2 of stdin: \[BAD_TOPIC\]/],
+    ...['!', 'YWJj!', 'YWJ', 'YW Jj', 'YWJj=', '_-8='].map(
+      (data) => [`{"data":"${data}","encoding":"base64"}`, /^line 2 of stdin: its data is not base64$/] as const,
+    ),
   ]
   for (const [line, message] of cases) {
     const supplied = supply('a', { ...nothing, stdin: 'json' }, () => input(`{"data":""}\n${line}\n`))
