@@ -23,6 +23,7 @@ t.test('passes topics and bytes on, and prints both ledgers', async (t) => {
     consumer: { streams: [{ received: 2, filtered: 1, delivered: 2 }] },
     producer: { accepted: 2, links: [{ considered: 2, handed: 2 }] },
   })
+  t.strictSame(bridge.stats.producer.ended, [], 'the subscriber that has left is counted once')
 })
 
 t.test('is called from both sides when its URL says so', async (t) => {
