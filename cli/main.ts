@@ -23,11 +23,11 @@ Commands:
 ${listOf(commands)}
 
 Options:
-  --help     print this; after a command, what that takes
-  --version  print the version of the package
+  -h, --help     print this; after a command, what that takes, as does fanwire help COMMAND
+  -v, --version  print the version of the package
 `
 
-const args = process.argv.slice(2)
+const args = spelledOut(process.argv.slice(2))
 const stop = new AbortController()
 
 process.stdout.on('error', fail)
@@ -39,6 +39,13 @@ async function main(): Promise<void> {
   const command = findCommand()
   if (command === undefined) describe()
   else await perform(command)
+}
+
+/** What people type before they know what there is. */
+function spelledOut([first, ...rest]: readonly string[]): readonly string[] {
+  if (first === undefined) return []
+  if (first === 'help') return [...rest, '--help']
+  return [{ '-h': '--help', '-v': '--version' }[first] ?? first, ...rest]
 }
 
 function describe(): void {

@@ -25,6 +25,31 @@ t.test('--help prints the usage on stdout', async (t) => {
   t.match(stdout, /^Usage: fanwire /)
 })
 
+t.test('the version and the usage have short names, and help is a word as well', async (t) => {
+  for (const [short, long] of [
+    [['-v'], ['--version']],
+    [['-h'], ['--help']],
+    [['help'], ['--help']],
+    [
+      ['help', 'pub'],
+      ['pub', '--help'],
+    ],
+    [
+      ['help', 'feed'],
+      ['feed', '--help'],
+    ],
+    [
+      ['help', 'feed', 'watch'],
+      ['feed', 'watch', '--help'],
+    ],
+  ] as const) {
+    const [said, expected] = [await inThread(short), await inThread(long)]
+    t.match(expected, { status: 0, stdout: /./, stderr: '' }, long.join(' '))
+    t.strictSame(said, expected, short.join(' '))
+  }
+  t.match(await inThread(['help', 'nonsense']), { status: 2, stdout: '', stderr: /there is no command nonsense/ })
+})
+
 t.test('a command prints its own help', async (t) => {
   const { status, stdout, stderr } = fanwire('pub', '--help', '--count', '5')
   t.same([status, stderr], [0, ''])
