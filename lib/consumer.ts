@@ -12,13 +12,14 @@ import type { StreamLedger } from './ledger.js'
 import type { LinkState } from './link.js'
 import { Loop } from './loop.js'
 import type { Arrival, Message, MessageSource } from './message.js'
-import { badOption } from './options.js'
+import { badOption, checkOptions, integer, signal } from './options.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 import type { Stream } from './stream.js'
 import { Streams } from './streams.js'
 import { Subscriptions } from './subscriptions.js'
 import { Tally, type TallyCounts } from './tally.js'
+import { topicRule } from './topic.js'
 import { TopicNames } from './topic-names.js'
 import type { ConsumerEnd, Fault, SourcePeer, StartFrom, StreamStart } from './transport.js'
 import { until } from './until.js'
@@ -131,10 +132,13 @@ export interface LoopOptions {
 export interface SourcesOptions {
   /** Waits, too, until this topic is subscribed to. */
   readonly topic?: string | undefined
-  /** How many sources to wait for. @default 1 */
+  /** How many sources to wait for, from 1. @default 1 */
   readonly count?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+const loopOptions = { signal: signal() }
+const sourcesOptions = { topic: topicRule, count: integer(1, Number.MAX_SAFE_INTEGER, 1), signal: signal() }
 
 /** Receives messages from all that send them. Made by `createConsumer`. */
 export class Consumer<T = Uint8Array>
@@ -221,9 +225,10 @@ export class Consumer<T = Uint8Array>
   /**
    * Wants messages whose topic begins with `prefix`, too. Subscribed to twice, it must be unsubscribed from twice.
    *
-   * @throws {FanwireError} `BAD_TOPIC`, `BAD_OPTION` beyond 10,000 prefixes
+   * @throws {FanwireError} `BAD_TOPIC`, `BAD_OPTION` beyond 10,000 prefixes, `CLOSED`
    */
   subscribe(prefix: string | Uint8Array): this {
+    if (this.#closed) throw new FanwireError('CLOSED', 'the consumer is closed')
     const added = this.subscriptions.add(checkPrefix(prefix, 'a prefix'))
     if (this.subscriptions.size > MOST_TOPICS) {
       this.subscriptions.remove(prefix)
@@ -250,8 +255,11 @@ export class Consumer<T = Uint8Array>
    * The messages one by one. There is one loop at a time: its first step throws `BUSY` while another runs. It may be
    * left at any message, and another may go on from there; it ends when the consumer is closed or `signal` is aborted,
    * never because a producer left.
+   *
+   * @throws {FanwireError} `BAD_OPTION`
    */
-  messages({ signal }: LoopOptions = {}): Loop<Message<T>> {
+  messages(options: LoopOptions = {}): Loop<Message<T>> {
+    const { signal } = checkOptions(loopOptions, options, undefined, 'messages()')
     return new Loop(this.#delivery.one, signal)
   }
 
@@ -265,16 +273,18 @@ export class Consumer<T = Uint8Array>
   }
 
   /** All that has arrived, at least one message at a time: the fast way. Otherwise as {@link messages}. */
-  batches({ signal }: LoopOptions = {}): Loop<Message<T>[]> {
+  batches(options: LoopOptions = {}): Loop<Message<T>[]> {
+    const { signal } = checkOptions(loopOptions, options, undefined, 'batches()')
     return new Loop(this.#delivery.all, signal)
   }
 
   /**
    * Resolves once `count` sources are connected, and `topic` is subscribed to where one is given.
    *
-   * @throws {FanwireError} `CLOSED`, or the signal's reason
+   * @throws {FanwireError} `BAD_OPTION`, `BAD_TOPIC`, `CLOSED`, or the signal's reason
    */
-  async linked({ topic, count = 1, signal }: SourcesOptions = {}): Promise<void> {
+  async linked(options: SourcesOptions = {}): Promise<void> {
+    const { topic, count, signal } = checkOptions(sourcesOptions, options, undefined, 'linked()')
     const isOpen = ({ state }: ConsumerLink) => state === 'open'
     const holds = () =>
       (topic === undefined || this.subscriptions.has(topic)) && [...this.#links].filter(isOpen).length >= count

@@ -91,6 +91,7 @@ export type { Platform, Timer } from './platform.js'
 export type {
   CloseOptions,
   Drop,
+  FlushOptions,
   Link,
   LinkedOptions,
   Producer,
@@ -115,7 +116,7 @@ export async function createProducer<T = string | Uint8Array, Url extends string
   url: Url | readonly Url[],
   options: ProducerOptions<T> & OptionsFor<Url, OwnProducerOptions> = {},
 ): Promise<Producer<T>> {
-  const { addresses, transports, roomOf } = await locate(url, options.transport)
+  const { addresses, transports, roomOf } = await locate(url, transportsIn(options))
   const checked = checkProducerOptions(options, addresses, transports)
   const [common] = checked as [(typeof checked)[number]]
   const producer = new Producer<T>(nodePlatform, {
@@ -159,7 +160,7 @@ export async function createConsumer<T = Uint8Array, Url extends string = string
   url: Url | readonly Url[],
   options: ConsumerOptions<T> & OptionsFor<Url, OwnConsumerOptions> = {},
 ): Promise<Consumer<T>> {
-  const { addresses, transports, roomOf } = await locate(url, options.transport)
+  const { addresses, transports, roomOf } = await locate(url, transportsIn(options))
   const checked = checkConsumerOptions(options, addresses, transports)
   const [common] = checked as [(typeof checked)[number]]
   const id = common.id ?? randomName()
@@ -187,6 +188,11 @@ interface Located {
   /** Each once. */
   readonly transports: readonly Transport[]
   readonly roomOf: (address: Address) => Transport
+}
+
+/** Looked at before the door, which refuses what is no object. */
+function transportsIn(options: { readonly transport?: unknown } | null): Transport | readonly Transport[] | undefined {
+  return options?.transport as Transport | readonly Transport[] | undefined
 }
 
 /** Finds the transport of every URL; those that the caller brings along go first. */

@@ -1,7 +1,10 @@
-import type { Consumer, LoopOptions } from './consumer.js'
+import { Consumer, type LoopOptions } from './consumer.js'
 import { FanwireError, wordsOf } from './errors.js'
 import type { Message } from './message.js'
-import type { Producer } from './producer.js'
+import { checkOptions, refuse, signal as signalRule } from './options.js'
+import { Producer } from './producer.js'
+
+const pipeOptions = { signal: signalRule() }
 
 /**
  * Sends on everything that a consumer receives, as the bytes that arrived: the producer's codec has no part in it, and
@@ -12,13 +15,16 @@ import type { Producer } from './producer.js'
  * cannot send, such as one whose foreign topic is no text, is announced by a `fault` of the consumer's. Under
  * `acknowledge: 'manual'` each message is acknowledged once it was sent on or announced.
  *
- * @throws {FanwireError} `CLOSED` when the producer is closed, `BUSY`, `LOST`
+ * @throws {FanwireError} `BAD_OPTION`, `CLOSED` when the producer is closed, `BUSY`, `LOST`
  */
 export async function pipe<In, Out>(
   consumer: Consumer<In>,
   producer: Producer<Out>,
-  { signal }: LoopOptions = {},
+  options: LoopOptions = {},
 ): Promise<void> {
+  if (!(consumer instanceof Consumer)) refuse('consumer', 'a consumer that createConsumer has made', consumer)
+  if (!(producer instanceof Producer)) refuse('producer', 'a producer that createProducer has made', producer)
+  const { signal } = checkOptions(pipeOptions, options, undefined, 'pipe()')
   const { ending } = producer
   if (signal?.aborted) return
   ending.throwIfAborted()

@@ -10,12 +10,12 @@ import type { Framing } from './framing/framing.js'
 import type { DropReason, EndedLedger, ProducerLedger, ProducerLinkLedger } from './ledger.js'
 import type { LinkDescription, LinkState } from './link.js'
 import { Memory } from './memory.js'
-import { badOption } from './options.js'
+import { badOption, checkOptions, integer, isObject, type OptionRule, refuse, signal } from './options.js'
 import type { OverflowText, Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 import type { ProducerLink } from './producer-link.js'
 import { Store } from './store.js'
-import { checkTopic } from './topic.js'
+import { checkTopic, topicRule } from './topic.js'
 import type { Topic } from './topics.js'
 import type { Fault, ProducerEnd, Traits } from './transport.js'
 import { until } from './until.js'
@@ -99,10 +99,15 @@ export interface CloseOptions {
   readonly drainMs?: number | undefined
 }
 
+export interface FlushOptions {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface LinkedOptions {
   /** Counts only links that have subscribed to this topic, or to a prefix of it. */
   readonly topic?: string | undefined
-  /** How many links to wait for. @default 1 */
+  /** How many links to wait for, from 1. @default 1 */
   readonly count?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -110,6 +115,11 @@ export interface LinkedOptions {
 const SENT = Promise.resolve()
 /** The longest delay that every timer takes, some 25 days. */
 const LONGEST_MS = 2 ** 31 - 1
+
+const sendOptions = { signal: signal() }
+const flushOptions = { signal: signal() }
+const closeOptions = { drainMs: patience(5_000) }
+const linkedOptions = { topic: topicRule, count: integer(1, Number.MAX_SAFE_INTEGER, 1), signal: signal() }
 
 /** Sends messages to all who want them. Made by `createProducer`. */
 export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> implements AsyncDisposable {
@@ -226,14 +236,14 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    * the caller wait; rejects when nobody got it, and then it took no number. A rejection that nobody looks at does not
    * end the process: it is counted as `refused` and announced by a `drop` event.
    *
-   * @throws {FanwireError} (as rejection) `BAD_TOPIC`, `BAD_VALUE`, `TOO_LONG`, `BUFFER_FULL`, `TIMEOUT`, `CLOSED`, or
-   *   the signal's reason
+   * @throws {FanwireError} (as rejection) `BAD_TOPIC`, `BAD_VALUE`, `BAD_OPTION`, `TOO_LONG`, `BUFFER_FULL`, `TIMEOUT`,
+   *   `CLOSED`, or the signal's reason
    */
   send(topic: string, value: T, options?: SendOptions): Promise<void> {
     this.#calls++
     try {
       if (this.#gated || options !== undefined) {
-        const signal = options?.signal
+        const signal = options === undefined ? undefined : signalOf(options)
         this.#checkOpen(signal)
         return this.#sendSlowly(topic, this.#encode(value), signal)
       }
@@ -303,8 +313,13 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     return this.#seesTopics
   }
 
-  /** Whether a connected link wants `topic`. */
+  /**
+   * Whether a connected link wants `topic`.
+   *
+   * @throws {FanwireError} `BAD_OPTION`, `BAD_TOPIC`
+   */
   hasSubscribers(topic: string): boolean {
+    topicRule.check(topic, 'topic')
     const bytes = this.#bytesOf(topic)
     return this.#openDestinations > 0 || this.#allLinks().some((link) => link.wants(bytes))
   }
@@ -313,9 +328,10 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    * Resolves once `count` links are connected, and have subscribed to `topic` where one is given: the end of the
    * slow-joiner problem.
    *
-   * @throws {FanwireError} `CLOSED`, or the signal's reason
+   * @throws {FanwireError} `BAD_OPTION`, `BAD_TOPIC`, `CLOSED`, or the signal's reason
    */
-  async linked({ topic, count = 1, signal }: LinkedOptions = {}): Promise<void> {
+  async linked(options: LinkedOptions = {}): Promise<void> {
+    const { topic, count, signal } = checkOptions(linkedOptions, options, undefined, 'linked()')
     if (topic !== undefined && !this.#seesTopics) {
       throw badOption(`topic cannot be waited for: what a consumer of ${this.urls.join(' ')} wants is not seen here`)
     }
@@ -334,9 +350,12 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    * dialled link that is not connected is waited for; a peer that has everything and acknowledges nothing, for `stallMs`
    * at most. That costs it nothing: its application may be slow, and another call waits anew.
    *
-   * @throws {FanwireError} `STALLED`, `CLOSED`, or the signal's reason
+   * @throws {FanwireError} (as rejection) `BAD_OPTION`, `STALLED`, `CLOSED` when the producer is closed already, or the
+   *   signal's reason
    */
-  flush({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async flush(options: FlushOptions = {}): Promise<void> {
+    const { signal } = checkOptions(flushOptions, options, undefined, 'flush()')
+    if (this.#state === 'closed') throw closed()
     return this.#drain(signal, this.settings.stallMs)
   }
 
@@ -393,12 +412,14 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
    *
    * @throws {FanwireError} (as rejection) `BAD_OPTION`
    */
-  close({ drainMs = 5_000 }: CloseOptions = {}): Promise<ProducerStats> {
-    if (typeof drainMs !== 'number' || !(drainMs >= 0)) {
-      return Promise.reject(badOption(`drainMs must be a number of milliseconds, 0 or more, got ${String(drainMs)}`))
+  close(options: CloseOptions = {}): Promise<ProducerStats> {
+    try {
+      const { drainMs } = checkOptions(closeOptions, options, undefined, 'close()')
+      this.#closing ??= this.#close(drainMs)
+      return this.#closing
+    } catch (error) {
+      return Promise.reject(error)
     }
-    this.#closing ??= this.#close(drainMs)
-    return this.#closing
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -709,4 +730,19 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
 
 function closed(): FanwireError {
   return new FanwireError('CLOSED', 'the producer is closed')
+}
+
+/** {@link checkOptions} at a fraction of its cost, since it may be asked for every message. */
+function signalOf(options: SendOptions): AbortSignal | undefined {
+  if (!isObject(options)) return refuse('the options of send()', 'an object', options)
+  const { signal } = options
+  for (const name in options)
+    if (name !== 'signal') return checkOptions(sendOptions, options, undefined, 'send()').signal
+  return signal === undefined ? undefined : sendOptions.signal.check(signal, 'signal')
+}
+
+function patience(fallback: number): OptionRule<number> {
+  const check = (value: unknown, name: string) =>
+    typeof value === 'number' && value >= 0 ? value : refuse(name, 'a number of milliseconds, 0 or more', value)
+  return { fallback, check }
 }

@@ -1,4 +1,5 @@
 import { FanwireError } from './errors.js'
+import { type OptionRule, refuse } from './options.js'
 
 /** The longest topic, in bytes of UTF-8. */
 export const MAX_TOPIC_BYTES = 1_024
@@ -19,6 +20,16 @@ export function checkTopic(topic: string): void {
     else if (unit <= 1) throw bad(`a topic must not hold U+000${unit}, got one at position ${at}`)
   }
   if (size > MAX_TOPIC_BYTES) throw bad(`a topic must be of at most ${MAX_TOPIC_BYTES} bytes as UTF-8, got more`)
+}
+
+/** A topic as an argument that may be left out: `BAD_OPTION` for what is no text, `BAD_TOPIC` for what is no topic. */
+export const topicRule: OptionRule<string | undefined> = {
+  fallback: undefined,
+  check(value, name) {
+    if (typeof value !== 'string') return refuse(name, 'a string', value)
+    checkTopic(value)
+    return value
+  },
 }
 
 /** What the UTF-16 unit at `at` takes as UTF-8 beyond one byte; a pair takes four, two for each half. */
