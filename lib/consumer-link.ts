@@ -236,13 +236,15 @@ export class ConsumerLink implements ConsumerPort {
 
   /**
    * Where numbers travel with the messages, nobody says which life of the producer they are of. It is the last that was
-   * known, unless the producer goes back, which on an ordered wire only a line does that is behind another one.
+   * known, unless the producer goes back: after its end, or where the wire is ordered and no other line carries it.
    */
   #lifeOf(start: StreamStart): StreamStart {
-    const { recovery, stream, next } = start
+    const { recovery, stream, next, after } = start
     const known = recovery && this.host.knownStream(stream)
     if (recovery === undefined || known === undefined) return start
-    const isNew = recovery.reorderMs === 0 && !known.live && next < known.next
+    // Another line may have heard of the new life first; then this one goes along.
+    const hasEnded = known.finished && after instanceof ConsumerLink && after.line === known
+    const isNew = (hasEnded || (recovery.reorderMs === 0 && !known.live)) && next < known.next
     if (isNew) this.host.reset(this, known)
     return { ...start, run: isNew ? known.run + 1 : known.run }
   }

@@ -115,6 +115,11 @@ export class Stream {
     return this.#lines.size > 0
   }
 
+  /** The producer has ended it, and the fate of every number is known. */
+  get finished(): boolean {
+    return this.#end === this.#gaps.next && !this.#gaps.open
+  }
+
   /** The number from which on a line should bring messages. */
   get wanted(): number {
     return this.#gaps.lowest
@@ -265,7 +270,7 @@ export class Stream {
     const [oldest] = gaps.holes
     if (oldest !== undefined) this.#arm(oldest)
     for (const change of changes) this.host.gap(this, change)
-    if (!gaps.open && this.#end === gaps.next) this.#finished()
+    if (this.finished) this.#finished()
   }
 
   /** The lowest number that a line may still bring. */

@@ -241,6 +241,11 @@ export interface StreamStart {
   readonly allowance?: number
   /** How what is missing may still come; absent on a link that is ordered and reliable. */
   readonly recovery?: RecoveryTerms
+  /**
+   * Through this link the same line has heard the end of the stream before, from a sender that cannot be this one: what
+   * lies below that end is no copy but of a producer that has begun anew. Where numbers travel with the messages.
+   */
+  readonly after?: ConsumerPort | undefined
 }
 
 export interface ConsumerContext extends Context {

@@ -7,6 +7,7 @@ import { type Prepare, topicsOf } from '../contender.js'
 import { blockOf, blocksIn, COUNT_AT, HEADER_BYTES, SEQUENCE_AT } from './packets.js'
 
 const SESSION = 'ONEPROCESS'
+const REMOTE = { address: '127.0.0.1', port: 1 }
 /** Packets that are given to both lines before the loop has its turn: well below what an inbox has room for. */
 const ROUND = 256
 /** By so many packets the second line is behind the first. */
@@ -54,7 +55,7 @@ export const prepare: Prepare = async (task) => {
   const give = (line: SessionFeed, packet: Buffer, index: number, lost: number): void => {
     if (lossy && index % LOSS_EVERY === lost) return
     packet.writeUInt32BE(1 + index * most, SEQUENCE_AT + 4)
-    line.receive(packet)
+    line.receive(packet, REMOTE)
   }
 
   return async (count) => {
@@ -80,8 +81,13 @@ export const prepare: Prepare = async (task) => {
 
 function feedOf(context: ConsumerContext): SessionFeed {
   const session = Buffer.from(SESSION)
-  const remote = { address: '127.0.0.1', port: 1 }
-  const line = { full: unexpected, roomy: unexpected, closed: () => undefined, reject: unexpected }
+  const line = {
+    full: unexpected,
+    roomy: unexpected,
+    closed: () => undefined,
+    replaced: unexpected,
+    reject: unexpected,
+  }
   const messages = new MessageReader(
     { body: 'topic', topicOf: undefined },
     context.platform,
@@ -89,7 +95,7 @@ function feedOf(context: ConsumerContext): SessionFeed {
     unexpected,
   )
   const port = context.open(SESSION, 'accepted')
-  const feed = new SessionFeed(session, remote, line, port, messages, context, 65_535, undefined)
+  const feed = new SessionFeed(session, REMOTE, line, port, messages, context, 65_535, undefined)
   port.connected(feed, { kind: 'foreign', numbers: true })
   port.started({ stream: SESSION, run: 0, next: 1, oldest: 1, recovery: { reorderMs: 60_000 } })
   return feed

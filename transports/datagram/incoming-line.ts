@@ -14,7 +14,7 @@ const SILENT_BEATS = 10
 /** One sender on a line. */
 export interface Talker {
   /** Takes a datagram of its. */
-  receive(bytes: Uint8Array): void
+  receive(bytes: Uint8Array, remote: Remote): void
   end(reason: Error | undefined): void
 }
 
@@ -25,6 +25,8 @@ export interface Line<T> {
   roomy(talker: T): void
   /** The core wants to hear no more of it. */
   closed(talker: T): void
+  /** This datagram of its address is of somebody who has taken its place. */
+  replaced(talker: T, bytes: Uint8Array, remote: Remote): void
   /** A datagram was of no use. */
   reject(kind: string, message: string, remote: Remote): void
 }
@@ -118,6 +120,12 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
     this.roomy(talker)
   }
 
+  replaced(talker: T, bytes: Uint8Array, remote: Remote): void {
+    talker.end(undefined)
+    this.closed(talker)
+    this.#hear(bytes, remote)
+  }
+
   reject(kind: string, message: string, { address, port }: Remote): void {
     this.#rejected.set(kind, (this.#rejected.get(kind) ?? 0) + 1)
     const remote = `${address}:${port}`
@@ -141,7 +149,7 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
     const known = this.#talkers.get(key) ?? this.#meet(key, bytes, remote)
     if (known === undefined) return
     known.silent = 0
-    known.talker.receive(bytes)
+    known.talker.receive(bytes, remote)
   }
 
   #meet(key: string, bytes: Uint8Array, remote: Remote): { readonly talker: T; silent: number } | undefined {

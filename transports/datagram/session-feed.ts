@@ -4,8 +4,8 @@ import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../../lib/t
 import { type Line, rejectTooLong, type Talker } from './incoming-line.js'
 import type { Remote } from './socket.js'
 
-/** For so long after an end of session nothing new may come, but for a sender that has begun anew under its old name. */
-const OVER_MS = 1_000
+/** For so long after an end of session its sender may repeat itself; then it has begun anew under its old name. */
+export const OVER_MS = 1_000
 
 const NOTHING = new Uint8Array(0)
 
@@ -18,6 +18,14 @@ const FLAWS: Readonly<Record<PacketFlaw, string>> = {
   truncated: 'a packet that ends within a message',
   trailing: 'a packet with bytes behind its last message',
   extra: 'a heartbeat or end of session with bytes behind its header',
+}
+
+/** What a sender has said of the end of its session. */
+export interface Over {
+  readonly next: number
+  /** When it said so first, and last. */
+  readonly since: number
+  readonly at: number
 }
 
 /** Counts what is wrong with a packet, if anything is. */
@@ -33,13 +41,13 @@ export class SessionFeed implements Talker, ConsumerCarrier {
   #full = false
   #ended = false
   /** What the last end of session said, and when. */
-  #over: { readonly next: number; readonly at: number } | undefined
+  #over: Over | undefined
 
   constructor(
     readonly session: Uint8Array,
     private readonly remote: Remote,
     private readonly line: Line<SessionFeed>,
-    private readonly port: ConsumerPort,
+    readonly port: ConsumerPort,
     private readonly messages: MessageReader,
     private readonly context: ConsumerContext,
     private readonly mostBytes: number,
@@ -47,22 +55,33 @@ export class SessionFeed implements Talker, ConsumerCarrier {
     readonly request: ((from: number, count: number) => void) | undefined,
   ) {}
 
+  get over(): Over | undefined {
+    return this.#over
+  }
+
   isFrom({ address, port }: Remote): boolean {
     return this.remote.address === address && this.remote.port === port
   }
 
-  receive(bytes: Uint8Array): void {
+  receive(bytes: Uint8Array, remote: Remote): void {
     if (this.#ended) return
     const packets = this.#packets
     const usable = packets.read(bytes)
     rejectFlaw(this.line as Line<never>, packets.flaw, this.remote)
     if (!usable) return
     if (packets.kind === 'endOfSession') {
-      this.#over = { next: packets.sequence, at: this.context.platform.now() }
+      const now = this.context.platform.now()
+      this.#over = { next: packets.sequence, since: this.#over?.since ?? now, at: now }
       this.port.finished(packets.sequence)
       return
     }
-    if (this.#isOver(packets.next)) {
+    const over = this.#over
+    if (over !== undefined && this.context.platform.now() - over.at >= OVER_MS) {
+      if (packets.sequence < over.next) {
+        this.line.replaced(this, bytes, remote)
+        return
+      }
+    } else if (over !== undefined && packets.next > over.next) {
       this.line.reject('afterEnd', 'a packet that goes beyond the end of its session', this.remote)
       return
     }
@@ -81,6 +100,8 @@ export class SessionFeed implements Talker, ConsumerCarrier {
     if (this.#ended || this.#full || !answer.read(bytes) || answer.kind !== 'data') return
     if (answer.longest > this.mostBytes) return
     const { sequence } = answer
+    // Asked for by whoever has begun after it under its name.
+    if (this.#over !== undefined && answer.next > this.#over.next) return
     this.port.numbered(sequence, 'answer')
     let next = sequence
     while (!this.#full && answer.advance()) {
@@ -111,11 +132,6 @@ export class SessionFeed implements Talker, ConsumerCarrier {
   subscribe(): void {}
   unsubscribe(): void {}
   acknowledge(): void {}
-
-  #isOver(next: number): boolean {
-    const over = this.#over
-    return over !== undefined && next > over.next && this.context.platform.now() - over.at < OVER_MS
-  }
 
   #read(): void {
     const packets = this.#packets

@@ -6,13 +6,16 @@ import { isOfSession, SESSION_SIZE, sessionName } from '../../lib/framing/moldud
 import type { RecoveryTerms } from '../../lib/recovery.js'
 import type { ConsumerContext } from '../../lib/transport.js'
 import { IncomingLine, type LineSettings, mostBytesOf } from './incoming-line.js'
-import { rejectFlaw, SessionFeed } from './session-feed.js'
+import { OVER_MS, rejectFlaw, SessionFeed } from './session-feed.js'
 import { type ReceiverSetup, type Remote, Sender, type SenderSetup } from './socket.js'
 
 /** How long a session goes on after its sender has begun another one: what is missing may still be asked for. */
 const FAREWELL_MS = 1_000
 /** Sessions that are over, so that what straggles in of them is not taken for a change back. */
 const MOST_PAST_SESSIONS = 16
+
+/** Sessions whose senders have ended them and gone: whoever sends them again may have begun anew. */
+const MOST_ENDED = 1_000
 
 const NOTHING = new Uint8Array(0)
 
@@ -33,6 +36,8 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   readonly #servers: Sender[] = []
   #requests = 0
   readonly #past: string[] = []
+  /** Of each session that was ended the sender that did so last and has gone, by name. */
+  readonly #ended = new Map<string, SessionFeed>()
   /** Whoever sent last: nearly always the sender of the next packet, too. */
   #last: KeyedSender = { session: NOTHING, address: '', port: 0, key: '' }
 
@@ -76,6 +81,16 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     for (const server of this.#servers) server.unref()
   }
 
+  override closed(feed: SessionFeed): void {
+    super.closed(feed)
+    if (feed.over === undefined) return
+    const name = sessionName(feed.session)
+    this.#ended.delete(name)
+    this.#ended.set(name, feed)
+    const [oldest] = this.#ended.keys()
+    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+  }
+
   protected override keyOf(bytes: Uint8Array, remote: Remote): string | undefined {
     if (bytes.length < HEADER_SIZE) {
       rejectFlaw(this, 'runt', remote)
@@ -94,6 +109,8 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     }
     this.#retire(bytes, remote)
     const session = bytes.slice(0, SESSION_SIZE)
+    const name = sessionName(session)
+    const after = this.#enderOf(session, remote)?.port
     const request =
       this.#servers.length === 0 ? undefined : (from: number, count: number) => this.#ask(session, from, count)
     const port = this.context.open(`${this.url} from ${remote.address}:${remote.port}`, 'accepted')
@@ -104,11 +121,12 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     const { requests, ...patience } = recovery
     port.connected(feed, { kind: 'foreign', numbers: true })
     port.started({
-      stream: sessionName(session),
+      stream: name,
       run: 0,
       next: this.#probe.sequence,
       oldest: 1,
       recovery: request === undefined || requests === undefined ? patience : recovery,
+      after,
     })
     return feed
   }
@@ -125,6 +143,21 @@ export class SessionLine extends IncomingLine<SessionFeed> {
         this.closed(feed)
       })
     }
+  }
+
+  /** Whoever ended the session here last, unless it may be that one still, or one that is only later than it. */
+  #enderOf(session: Uint8Array, remote: Remote): SessionFeed | undefined {
+    let last = this.#ended.get(sessionName(session))
+    for (const feed of this.talkers()) {
+      if (!isOfSession(session, feed.session) || feed.over === undefined) continue
+      if (last?.over === undefined || feed.over.since >= last.over.since) last = feed
+    }
+    if (last?.over === undefined) return undefined
+    const now = this.context.platform.now()
+    const isAnother = last.isFrom(remote)
+      ? now - last.over.at >= OVER_MS
+      : now - last.over.since > this.lineSettings.recovery.reorderMs
+    return isAnother ? last : undefined
   }
 
   #keyOf(packet: Uint8Array, { address, port }: Remote): string {

@@ -165,6 +165,92 @@ test('takes a sender that goes far back under its old name for one that was rest
   t.match(streams(told), [/run 0 from 1$/, /run 1 from \d+$/])
 })
 
+test('begins a new run at once with a sender that comes after the end of its session, whatever the old one repeats', async (t) => {
+  const { url, taken, told, faults, clock, consumer } = await openEar(t)
+  const [a, b, c] = [await plainSocket(t), await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 100), feed.end(101))
+  await told.reach(2)
+  clock.advance(200)
+  await sendTo(a, url, feed.numbers(99, 100), feed.end(101))
+  await sendTo(b, url, feed.data(1, 'new 1', 'new 2'))
+  await sendTo(a, url, feed.numbers(99, 100), feed.end(101))
+  await sendTo(b, url, feed.data(3, 'new 3'), feed.end(4))
+  await told.reach(4)
+  t.same(texts(taken).slice(100), ['new 1', 'new 2', 'new 3'])
+  t.match(faults.all, [{ code: 'SEQUENCE_RESET', stream: STREAM, remote: `${url} from 127.0.0.1:${b.address().port}` }])
+  t.same(told.all, [
+    `stream ${STREAM} run 0 from 1`,
+    `end ${STREAM} before 101`,
+    `stream ${STREAM} run 1 from 1`,
+    `end ${STREAM} before 4`,
+  ])
+  // And once more, when nobody who ended it is there any longer.
+  clock.advance(10_000)
+  await sendTo(c, url, feed.heartbeat(1), feed.data(1, 'newer'))
+  await taken.reach(104)
+  t.match(consumer.stats().streams, [
+    { run: 0, received: 100, duplicates: 4, lost: 0 },
+    { run: 1, received: 3, duplicates: 0, lost: 0 },
+    { run: 2, received: 1, duplicates: 0, lost: 0 },
+  ])
+  t.notOk('tail' in (consumer.stats().streams[0] ?? {}))
+})
+
+test('begins a new run with the sender that has ended its session a second ago, and no sooner', async (t) => {
+  for (const sessions of ['many', 'one'] as const) {
+    const { url, taken, told, faults, clock, consumer } = await openEar(t, { sessions })
+    const socket = await plainSocket(t)
+    await sendTo(socket, url, feed.numbers(1, 5), feed.end(6))
+    await told.reach(2)
+    clock.advance(999)
+    await sendTo(socket, url, feed.numbers(4, 5), feed.heartbeat(6))
+    await turns()
+    clock.advance(1)
+    await sendTo(socket, url, feed.heartbeat(6), feed.numbers(1, 2), feed.numbers(3, 9))
+    await taken.reach(14)
+    t.same(texts(taken).slice(5), ['1', '2', '3', '4', '5', '6', '7', '8', '9'])
+    t.match(faults.all, [{ code: 'SEQUENCE_RESET' }])
+    t.match(consumer.stats().streams, [
+      { run: 0, live: false, received: 5, duplicates: 2 },
+      { run: 1, live: true, received: 9, duplicates: 0 },
+    ])
+    t.equal(consumer.links.length, 1)
+  }
+})
+
+test('takes no line that comes after the end of another for a new run', async (t) => {
+  const { url, taken, told, faults, clock, consumer } = await openConsumer(
+    t,
+    ['udp://127.0.0.1:0', 'udp://127.0.0.2:0'],
+    { body: 'raw' },
+  ).then((opened) => ({ ...opened, ...readAll(opened.consumer) }))
+  const [, second] = consumer.urls as readonly [string, string]
+  const [a, b, c] = [await plainSocket(t), await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 5), feed.end(6))
+  await told.reach(2)
+  // A twin of the sender, whose packets the network has let overtake.
+  await sendTo(b, url, feed.numbers(1, 5), feed.end(6))
+  await turns()
+  clock.advance(500)
+  // The other line, which is far longer.
+  await sendTo(c, second, feed.numbers(1, 5), feed.end(6))
+  await turns()
+  t.equal(taken.all.length, 5)
+  // Both lines begin anew: whichever is heard first begins the new run, and the other goes along.
+  clock.advance(500)
+  const [d, e] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(d, second, feed.numbers(1, 3), feed.end(4))
+  await told.reach(4)
+  await sendTo(e, url, feed.numbers(1, 3), feed.end(4))
+  await turns()
+  t.same(texts(taken), ['1', '2', '3', '4', '5', '1', '2', '3'])
+  t.match(faults.all, [{ code: 'SEQUENCE_RESET' }])
+  t.match(consumer.stats().streams, [
+    { run: 0, received: 5, duplicates: 10 },
+    { run: 1, received: 3, duplicates: 3 },
+  ])
+})
+
 test('hears a heartbeat or a goodbye first, and begins there', async (t) => {
   const { url, taken, told, consumer } = await openEar(t)
   const socket = await plainSocket(t)
