@@ -165,7 +165,7 @@ export async function createConsumer<T = Uint8Array, Url extends string = string
   const [common] = checked as [(typeof checked)[number]]
   const id = common.id ?? randomName()
   const consumer = new Consumer<T>(nodePlatform, { ...common, id })
-  const { want } = common
+  const { want, from } = common
   const faults = new OpeningFaults(consumer)
   try {
     for (const address of addresses) {
@@ -173,7 +173,7 @@ export async function createConsumer<T = Uint8Array, Url extends string = string
       const context = contextOf(checked[transports.indexOf(transport)] ?? common, transport, 'consumer', faults)
       checkRole(context.role, [address])
       const open = (remote: string, origin: 'accepted' | 'dialled') => consumer.open(remote, origin)
-      consumer.attach(await transport.consume(address, { ...context, id, want, open }))
+      consumer.attach(await transport.consume(address, { ...context, id, from, want, open }))
     }
   } catch (error) {
     await consumer.close()

@@ -251,6 +251,11 @@ export interface StreamStart {
 export interface ConsumerContext extends Context {
   /** The consumer's id, 10 characters of `0-9A-Z`, for READY. */
   readonly id: string
+  /**
+   * Where it wants to begin with a producer that is not known yet, for who cannot serve all of it and says so at the door;
+   * {@link ConsumerPort.connected} tells for every connection.
+   */
+  readonly from: StartFrom
   /** The overflow policy that the consumer asks of its producers, in the compact form, if any. */
   readonly want: string | undefined
   /** Announces a source. Origin as for {@link LogPort.open}. */

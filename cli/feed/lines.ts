@@ -33,8 +33,8 @@ export const lineFlags = {
 
 export const fromFlag = {
   value: 'WHERE',
-  help: 'oldest (as without it): what the publisher still has is asked for first; or now',
-  rule: oneOf(['oldest', 'now'], 'oldest'),
+  help: 'oldest (as without it where there are requests): what the publisher still has comes first; or now',
+  rule: oneOf(['oldest', 'now']),
 } as const
 
 interface LineValues {

@@ -33,7 +33,8 @@ MoldUDP64 will do. Every option of a consumer may stand in a LINE.`,
   ],
   async run(words, { from, headless, verbose, ...flags }, stop) {
     const { urls, options } = readLines(words, flags)
-    const settings = { ...options, from, sessions: 'one', overflow: INBOX }
+    const begins = from ?? (options.requests === undefined ? 'now' : 'oldest')
+    const settings = { ...options, from: begins, sessions: 'one', overflow: INBOX }
     const consumer = await openConsumer(urls, settings, verbose, stop)
     note(`watching ${consumer.urls.join(' and ')}`)
     const watcher = new Watcher()

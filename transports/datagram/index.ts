@@ -11,7 +11,7 @@ import {
 import { sessionBytes } from '../../lib/framing/moldudp64/session.js'
 import type { Impairment } from '../../lib/impairment.js'
 import { bodyRule, topicOfRule } from '../../lib/message-reader.js'
-import { duration, integer, type OptionRule, oneOf, rate, refuse } from '../../lib/options.js'
+import { badOption, duration, integer, type OptionRule, oneOf, rate, refuse } from '../../lib/options.js'
 import { overflowRule } from '../../lib/producer-options.js'
 import type {
   ConsumerContext,
@@ -97,6 +97,7 @@ export const numbered: Transport = {
   },
 
   async produce(addresses, context) {
+    checkSends(context)
     const { body, maxDatagramBytes, heartbeatMs, goodbyeMs, requests, answerRate } =
       context.options as unknown as NumberedProducer
     const maxRun = { bytes: maxDatagramBytes - HEADER_SIZE, messages: MAX_COUNT }
@@ -121,6 +122,10 @@ export const numbered: Transport = {
   async consume(address, context) {
     const { requests, reorderMs, retryMs, retryMaxMs, tries, pipelined, ...given } =
       context.options as unknown as NumberedConsumer
+    checkReceives(context)
+    if (context.from === 'oldest' && requests === undefined) {
+      throw badOption(`from 'oldest' needs requests: what was sent before has to be asked for`)
+    }
     const recovery = { reorderMs, requests: { retryMs, retryMaxMs, tries, pipelined } }
     const line = nextLineOf(context)
     const asking = { impairAnswers: impairmentOf(given.impair, ANSWERS + line) }
@@ -140,6 +145,7 @@ export const raw: Transport = {
   consumerOptions,
 
   async produce(addresses, context) {
+    checkSends(context)
     const { body, maxDatagramBytes } = context.options as unknown as ProducerOptions
     const log = context.log(datagramFraming(body, maxDatagramBytes))
     const wording: Wording = { maxRun: { bytes: maxDatagramBytes, messages: 1 }, header: () => new Uint8Array(0) }
@@ -147,6 +153,8 @@ export const raw: Transport = {
   },
 
   async consume(address, context) {
+    checkReceives(context)
+    if (context.from === 'oldest') throw badOption(`from 'oldest' is not possible: raw datagrams have no past`)
     const given = context.options as unknown as ConsumerOptions
     const setup = { ...given, impair: impairmentOf(given.impair, nextLineOf(context)) }
     return endOf(await RawLine.listen(address, setup, given, context))
@@ -211,6 +219,18 @@ async function openLines(
       for (const line of lines) line.unref()
       server?.unref()
     },
+  }
+}
+
+/** Nobody is called, and who sends hears nobody: the roles are what they are. */
+function checkSends({ role }: ProducerContext): void {
+  if (role === 'listen') throw badOption(`role must not be 'listen': producers of datagrams send, and consumers listen`)
+}
+
+function checkReceives({ role, from }: ConsumerContext): void {
+  if (role === 'dial') throw badOption(`role must not be 'dial': consumers of datagrams listen, and producers send`)
+  if (from === 'latest-per-topic') {
+    throw badOption(`from 'latest-per-topic' is not possible: who sends datagrams knows nobody who comes`)
   }
 }
 

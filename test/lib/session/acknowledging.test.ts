@@ -36,6 +36,7 @@ test('lets one acknowledgement at most wait for a producer that does not read', 
     signal: undefined,
     fault: (fault: object) => t.fail('a fault', fault),
     id: 'CONSUMER01',
+    from: 'now',
     want: undefined,
     open: () => t.fail('nobody else comes') as never,
   } as const

@@ -52,7 +52,7 @@ export async function openProducer(
   producer.on('fault', (fault) => faults.push(fault))
   const end = await transport.produce(addresses, {
     platform: context.platform,
-    role: 'dial',
+    role: options.role ?? 'dial',
     options: checked.own,
     maxMessageBytes: checked.maxMessageBytes,
     signal: undefined,
@@ -86,12 +86,13 @@ export async function openConsumer(
   for (const address of addresses) {
     const end = await transport.consume(address, {
       platform: context.platform,
-      role: 'listen',
+      role: options.role ?? 'listen',
       options: checked.own,
       maxMessageBytes: checked.maxMessageBytes,
       signal: undefined,
       fault: (fault) => consumer.fault(fault),
       id: 'CONSUMER01',
+      from: checked.from,
       want: undefined,
       open: (remote, origin) => consumer.open(remote, origin),
     })

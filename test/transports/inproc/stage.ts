@@ -52,7 +52,7 @@ export class Stage {
     const id = checked.id ?? this.#name('C')
     const consumer = new Consumer(this.platform, { ...checked, id })
     const open = consumer.open.bind(consumer)
-    const context = { ...this.#context(options, 'consumer'), id, want: checked.want, open }
+    const context = { ...this.#context(options, 'consumer'), id, from: checked.from, want: checked.want, open }
     consumer.on('fault', (fault) => this.faults.push({ of: 'consumer', ...fault }))
     consumer.attach(await inproc.consume(address, { ...context, fault: (fault) => consumer.fault(fault) }))
     return consumer

@@ -259,6 +259,7 @@ export async function consume(url: string, setup: Setup = {}): Promise<EndDouble
   const consumer: ConsumerContext = {
     ...context,
     id: 'CONSUMER01',
+    from: 'now' as const,
     want: setup.want,
     open: (remote, origin) => opened(new ConsumerLinkDouble(remote, origin), links, setup),
   }
