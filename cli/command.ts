@@ -87,8 +87,11 @@ function parse(
   try {
     return parseArgs({ args: [...args], options: Object.fromEntries(options), allowPositionals: true })
   } catch (error) {
+    const { message } = error as Error
+    const [, flag] = /^Option '([^']+)' argument is ambiguous/.exec(message) ?? []
+    if (flag !== undefined) throw new UsageError(`${flag} has no value; one that begins with a dash: ${flag}=-VALUE`)
     // The platform goes on about words that begin with a dash.
-    const [sentence] = (error as Error).message.split('. ')
+    const [sentence] = message.split('. ')
     throw new UsageError(sentence)
   }
 }

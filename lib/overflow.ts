@@ -205,6 +205,11 @@ function readOverflow(given: string, side: Side, name: string): object {
       const [size, ...rest] = fields
       const then = /^(disconnect|drop|refuse)$/.test(rest.at(-1) ?? '') ? rest.pop() : undefined
       const spill = rest.join(':')
+      // Whoever means a directory called `refus` writes `./refus`.
+      if (spill && !/[./\\]/.test(spill)) {
+        if (then === undefined) return { policy, ...limit(size, COMPACT[side].buffer), then: spill }
+        return wrong(`${COMPACT[side].buffer} with a DIRECTORY such as ./backlog`)
+      }
       return { policy, ...limit(size, COMPACT[side].buffer), ...(spill && { spill }), ...(then && { then }) }
     }
     case 'backpressure': {

@@ -233,7 +233,7 @@ function retainRule(): OptionRule<RetainedPast | 'latest-per-topic' | undefined>
       if (past === undefined || isEmpty) {
         refuse(
           name,
-          "'latest-per-topic', text such as '10000,16MiB,1h', or an object with messages, bytes or ageMs",
+          "'latest-per-topic', text such as '5' (messages), '16MiB' or '10000,16MiB,1h', or an object with messages, bytes or ageMs",
           value,
         )
       }

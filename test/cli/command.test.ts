@@ -32,6 +32,10 @@ t.test('refuses what makes no sense, in the words that were typed', async (t) =>
   })
   t.throws(() => read('--nonsense'), { name: 'UsageError', message: "Unknown option '--nonsense'" })
   t.throws(() => read('--count'), UsageError)
+  t.throws(() => read('--count', '-1'), {
+    name: 'UsageError',
+    message: '--count has no value; one that begins with a dash: --count=-VALUE',
+  })
   t.throws(() => read('--stats=yes'), UsageError)
 })
 

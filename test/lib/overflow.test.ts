@@ -106,6 +106,8 @@ t.test('says what is wrong', async (t) => {
     [{ policy: 'drop', limit: { messages: 1_000_001 } }, /got 1000001/],
     [{ policy: 'drop', limit: 5 }, /overflow\.limit must be an object with messages and bytes, got 5/],
     [{ policy: 'backpressure', timeoutMs: 0 }, /overflow\.timeoutMs must be a number from 1 to 86400000/],
+    ['buffer:5:reject', /overflow\.then must be one of 'disconnect', 'drop', 'refuse', got 'reject'/],
+    ['buffer::backlog:drop', /written as buffer\[.* with a DIRECTORY such as \.\/backlog, got 'buffer::backlog:drop'/],
     ['drop:newst', /overflow\.keep must be one of 'newest', 'oldest', 'latest-per-topic', got 'newst'/],
     ['drop:newest:few', /written as drop\[:KEEP\[:LIMIT\]\], got 'drop:newest:few'/],
     ['drop:newest:1,2,3', /written as drop/],

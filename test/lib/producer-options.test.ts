@@ -96,11 +96,11 @@ t.test('refuses what cannot be, naming it', async (t) => {
     [{ retain: { messages: -1 } }, 'retain.messages must be an integer of at least 0, got -1'],
     [
       { retain: {} },
-      "retain must be 'latest-per-topic', text such as '10000,16MiB,1h', or an object with messages, bytes or ageMs, got an object",
+      "retain must be 'latest-per-topic', text such as '5' (messages), '16MiB' or '10000,16MiB,1h', or an object with messages, bytes or ageMs, got an object",
     ],
     [
       { retain: '1MiB,2MiB' },
-      "retain must be 'latest-per-topic', text such as '10000,16MiB,1h', or an object with messages, bytes or ageMs, got '1MiB,2MiB'",
+      "retain must be 'latest-per-topic', text such as '5' (messages), '16MiB' or '10000,16MiB,1h', or an object with messages, bytes or ageMs, got '1MiB,2MiB'",
     ],
     [{ retain: '65MiB' }, 'retain.bytes must be at most memory.bytes, which is 67108864, got 68157440'],
     [{ memory: { bytes: 1 } }, 'memory.bytes must be an integer from 1048576 to 1099511627776 (bytes), got 1'],

@@ -263,6 +263,13 @@ function endOf(line: IncomingLine<Talker>): ConsumerEnd {
   }
 }
 
+function readServer(given: string, name: string): Address {
+  if (given.includes('://')) return parseAddress(given)
+  // What is wrong with a URL that nobody wrote would help nobody.
+  if (!/^(\[.+\]|[^:]+):\d+$/.test(given)) return refuse(name, "host:port such as '127.0.0.1:5556'", given)
+  return parseAddress(`udp://${given}`)
+}
+
 /** `'127.0.0.1:5556'`, several as an array or with commas between. */
 function addressesRule(most: number): OptionRule<readonly Address[] | undefined> {
   return {
@@ -280,7 +287,7 @@ function addressesRule(most: number): OptionRule<readonly Address[] | undefined>
           value,
         )
       }
-      return Object.freeze(given.map((one) => parseAddress(one.includes('://') ? one : `udp://${one.trim()}`)))
+      return Object.freeze(given.map((one) => readServer(one.trim(), name)))
     },
     read: (given) => given,
   }

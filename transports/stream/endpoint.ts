@@ -1,5 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises'
 import { connect, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { type Address, formatHostPort } from '../../lib/address.js'
 import { FanwireError } from '../../lib/errors.js'
 import type { Tls } from './tls.js'
@@ -22,8 +23,11 @@ export async function listenOn(address: Address, server: Server): Promise<void> 
   try {
     await bind(server, address)
   } catch (error) {
+    const { path } = address
+    const obstacle = path && (await obstacleAt(path))
+    if (obstacle) throw openFailed(address, error, obstacle)
     if (!hasCode(error, 'EADDRINUSE')) throw openFailed(address, error)
-    if (address.path === undefined || !(await removeStale(address.path))) throw inUse(address, error)
+    if (path === undefined || !(await removeStale(path))) throw inUse(address, error)
     try {
       await bind(server, address)
     } catch (again) {
@@ -64,6 +68,21 @@ function bind(server: Server, { path, host, port }: Address): Promise<void> {
   })
 }
 
+/** Why no socket can be made at a path, where the system's own word for it would mislead. */
+async function obstacleAt(path: string): Promise<string | undefined> {
+  const directory = dirname(path)
+  try {
+    await lstat(directory)
+    const there = await lstat(path)
+    if (there.isDirectory()) return 'a directory is there'
+    return there.isSocket() ? undefined : 'a file that is no socket is there'
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).path === directory && hasCode(error, 'ENOENT')
+      ? `there is no directory ${directory}`
+      : undefined
+  }
+}
+
 /** Removes a socket's file that outlived its process. False when somebody listens on it, or it is no socket at all. */
 async function removeStale(path: string): Promise<boolean> {
   try {
@@ -93,8 +112,8 @@ function inUse({ url }: Address, cause: unknown): FanwireError {
   return new FanwireError('ADDRESS_IN_USE', `${url} is in use by somebody else`, { cause })
 }
 
-function openFailed({ url }: Address, cause: unknown): FanwireError {
-  return new FanwireError('OPEN_FAILED', `cannot listen on ${url}: ${(cause as Error).message}`, { cause })
+function openFailed({ url }: Address, cause: unknown, words = (cause as Error).message): FanwireError {
+  return new FanwireError('OPEN_FAILED', `cannot listen on ${url}: ${words}`, { cause })
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -16,6 +16,15 @@ test('refuses a role that no end of datagrams can have', async (t) => {
   }
 })
 
+test('says how a request server is written', async (t) => {
+  for (const given of ['x', '127.0.0.1', ':5556', '::1', '127.0.0.1:5556,x']) {
+    await t.rejects(openConsumer(t, 'udp://127.0.0.1:0', { requests: given }), {
+      code: 'BAD_OPTION',
+      message: /requests must be host:port such as '127\.0\.0\.1:5556', got '.+'/,
+    })
+  }
+})
+
 test('refuses to begin in a past that nobody can bring', async (t) => {
   const refusals = [
     ['udp', { from: 'oldest' }, /from 'oldest' needs requests/],

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +40,13 @@ test('rejects when the address is taken, and leaves nothing open', async (t) => 
 
 test('rejects when the system refuses for another reason', async (t) => {
   await t.rejects(produce('tcp://192.0.2.1:5555'), { code: 'OPEN_FAILED', message: /EADDRNOTAVAIL/ })
-  await t.rejects(produce('ipc:///no/such/directory/test.sock'), { code: 'OPEN_FAILED' })
+  await t.rejects(produce('ipc:///no/such/directory/test.sock'), {
+    code: 'OPEN_FAILED',
+    message: /cannot listen on ipc:.*: there is no directory \/no\/such\/directory$/,
+  })
+  const directory = socketPath(t)
+  mkdirSync(directory)
+  await t.rejects(produce(`ipc://${directory}`), { code: 'OPEN_FAILED', message: /: a directory is there$/ })
 })
 
 test('rejects with the reason of its signal', async (t) => {
@@ -117,8 +123,8 @@ test('takes over a socket file that nobody listens on', async (t) => {
 test('never removes a file that is no socket', async (t) => {
   const path = socketPath(t)
   writeFileSync(path, 'precious')
-  await t.rejects(produce(`ipc://${path}`), { code: 'ADDRESS_IN_USE' })
-  t.ok(existsSync(path))
+  await t.rejects(produce(`ipc://${path}`), { code: 'OPEN_FAILED', message: /: a file that is no socket is there$/ })
+  t.equal(readFileSync(path, 'latin1'), 'precious')
 })
 
 test('leaves a socket alone that somebody listens on', async (t) => {
