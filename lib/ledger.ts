@@ -55,9 +55,9 @@ export interface Dropped {
   readonly evicted: number
   /** Waited for a link that was cut off because it made no progress. */
   readonly stalled: number
-  /** Was kept as long as was asked for, or waited longer than the policy allows. */
+  /** Was kept as long as was asked for, by transports that keep messages on disk: none of this version does. */
   readonly expired: number
-  /** Was tried as often as was asked for. */
+  /** Waited for a link that was cut off at the limit of its buffer. */
   readonly exhausted: number
 }
 

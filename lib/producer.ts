@@ -28,7 +28,10 @@ export interface Link {
   readonly state: LinkState
   /** Who is there; undefined until the handshake is done. */
   readonly peer: { readonly kind: 'fanwire' | 'foreign'; readonly id?: string; readonly user?: string } | undefined
-  /** The overflow policy that the consumer asked for, in the compact form; undefined where it is none. */
+  /**
+   * The overflow policy that the consumer asked for, in the compact form and complete: who asks for `'drop'` has
+   * `'drop:newest'` here. Undefined where it is none.
+   */
   readonly want: OverflowText | undefined
   readonly policy: Policy
   /** What became of every message of the present connection, or of the last one once the link is closed. */

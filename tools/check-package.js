@@ -3,10 +3,10 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const shipped = ['lib', 'transports', 'statsd', 'itch', 'cli']
+const shipped = ['lib', 'transports', 'itch', 'cli']
 const scratch = mkdtempSync(join(tmpdir(), 'fanwire-package-'))
 
 /** Prints what an end says that would need the optional packages. */
@@ -24,7 +24,9 @@ try {
     execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], { cwd: root }),
   )
   const tarball = join(scratch, filename)
-  checkContents(files.map(({ path }) => path))
+  const packed = files.map(({ path }) => path)
+  checkContents(packed)
+  checkLinks(packed)
   checkFace()
   run('npx', ['publint', tarball, '--strict'], root)
   run('npx', ['attw', tarball, '--profile', 'esm-only'], root)
@@ -48,12 +50,30 @@ function checkContents(packed) {
   }
   const missing = expected.filter((path) => !packed.includes(path))
   const foreign = packed.filter(
-    (path) => !expected.includes(path) && !/^(docs\/.+\.(md|svg|png)|itch\/data\/.+)$/.test(path),
+    (path) =>
+      !expected.includes(path) &&
+      !/^(docs\/.+\.(md|svg|png)|itch\/data\/.+|examples\/.+\.(ts|md)|bench\/README\.md)$/.test(path),
   )
   for (const path of missing) console.error(`missing from the package: ${path}`)
   for (const path of foreign) console.error(`has no place in the package: ${path}`)
   if (missing.length + foreign.length > 0) throw new Error('the package does not hold what it should')
   console.log(`the package holds ${packed.length} files, all expected`)
+}
+
+/** Whoever reads the pages where they are installed finds what they link to. */
+function checkLinks(packed) {
+  const dead = packed
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((page) => {
+      const text = readFileSync(join(root, page), 'utf8').replace(/^```.*?^```$/gms, '')
+      return Array.from(text.matchAll(/\]\(([^)\s#]+)[^)\s]*\)/g), ([, target]) => target)
+        .filter((target) => !/^https?:/.test(target))
+        .map((target) => posix.join(posix.dirname(page), target))
+        .filter((target) => !packed.some((path) => path === target || path.startsWith(`${target}/`)))
+        .map((target) => `${page} links to ${target}, which is not in the package`)
+    })
+  if (dead.length > 0) throw new Error(dead.join('\n'))
+  console.log('the pages link to what is in the package')
 }
 
 /** What the classes of the public face are made of is nobody's business: their types show what applications call. */
