@@ -15,6 +15,9 @@ const SKIP_BYTES = 16
 /** What stands between topic and data, or in front of both, in a message of two short frames. */
 const FRAME_BYTES = 2
 
+/** Gaps of one line that may still be filled by what comes late. */
+const MOST_HOLES = 1_024
+
 /** What the connections of one consumer share. */
 export interface IntakeHost {
   readonly platform: Platform
@@ -116,7 +119,7 @@ export class Intake implements MessageSource, Line {
   numbered(next: number): boolean {
     this.#highest = this.passed
     this.position = next
-    this.#gaps?.reach(next, false, 0)
+    if (this.#gaps !== undefined) this.#reach(this.#gaps, next)
     return this.#line?.reach(next) ?? true
   }
 
@@ -204,6 +207,14 @@ export class Intake implements MessageSource, Line {
       declared: this.#declared,
       acknowledged: this.#acknowledgement?.told,
     }
+  }
+
+  /** Nobody waits for what this line alone has missed, so that only the count of it is kept. */
+  #reach(gaps: Gaps, next: number): void {
+    gaps.reach(next, false, 0)
+    gaps.takeChanges()
+    const oldest = gaps.holes[gaps.holes.length - MOST_HOLES]
+    if (oldest !== undefined) gaps.settle(oldest.from)
   }
 
   #diverge(number: number): void {

@@ -137,7 +137,7 @@ export class Stream {
   /** A line begins to bring what lies from its position on. */
   join(line: Line): void {
     this.#lines.add(line)
-    if (line.native && this.#lines.size > 1) this.copies ??= new Copies(this.platform)
+    if (line.native && this.#lines.size > 1) this.copies ??= new Copies()
     const now = this.platform.now()
     if (this.#fetches) this.#gaps.fetch(line.passed, now)
     else this.#gaps.reach(line.passed, false, now)
@@ -184,6 +184,8 @@ export class Stream {
 
   leave(line: Line): void {
     if (!this.#lines.delete(line) || this.#closed) return
+    // Streams that nobody carries are remembered for long.
+    if (!this.live) this.copies = undefined
     // Whoever comes back may bring what is missing; until then only time gives it up.
     if (this.live) this.#settle()
   }

@@ -113,7 +113,8 @@ export class SessionFeed implements Talker, ConsumerCarrier {
 
   resume(): void {
     this.#full = false
-    this.#read()
+    // The reader may hold a packet that was turned down.
+    if (this.#packet !== NOTHING) this.#read()
     if (!this.#full) this.line.roomy(this)
   }
 
