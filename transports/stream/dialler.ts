@@ -150,7 +150,7 @@ export class Dialler<P extends Port> {
   #unmet(reason: Error | undefined): string {
     if (isTlsFailure(reason?.cause) || this.#connection?.heard === true) return wordsOf(reason)
     const certificate = this.tls === undefined ? '' : ', or when it does not accept the certificate of this end'
-    return `${wordsOf(reason)}, as happens when all maxLinks of a listener are taken${certificate}`
+    return `${wordsOf(reason)}, as happens when all maxLinks of a listener are taken, or when it wants another mechanism${certificate}`
   }
 
   #failed(cause: Error | undefined): void {
