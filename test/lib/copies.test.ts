@@ -41,7 +41,7 @@ test('one bit, one byte or the place of the boundary makes a difference', async 
   )
 })
 
-test('several messages of one chunk are compared each for itself, and when they came: a chunk may be filled later', async (t) => {
+test('several messages of one chunk are compared each for itself', async (t) => {
   const copies = new Copies()
   const [first, second] = [Buffer.from('onetwo.'), Buffer.from('onetwO.')]
   copies.keep(1, first, 0, 0, 0, 3)
@@ -49,6 +49,17 @@ test('several messages of one chunk are compared each for itself, and when they 
   t.equal(copies.agrees(1, second, 0, 0, 0, 3), true)
   t.equal(copies.agrees(2, second, 3, 3, 3, 6), false)
   t.equal(copies.agrees(2, first, 3, 3, 3, 6), true)
+})
+
+test('a chunk may be filled further after its first message was compared', async (t) => {
+  const copies = new Copies()
+  const [first, second] = [Buffer.from('one...'), Buffer.from('one...')]
+  copies.keep(1, first, 0, 0, 0, 3)
+  t.equal(copies.agrees(1, second, 0, 0, 0, 3), true)
+  first.write('two', 3)
+  second.write('twO', 3)
+  copies.keep(2, first, 3, 3, 3, 6)
+  t.equal(copies.agrees(2, second, 3, 3, 3, 6), false)
 })
 
 test('a first copy that is no longer known agrees with anything', async (t) => {

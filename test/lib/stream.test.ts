@@ -352,3 +352,16 @@ t.test('asks for a gap in its time although an older one is still waiting for it
   t.strictSame(asked, ['1+2 at 5', '4+2 at 15'])
   stream.close()
 })
+
+t.test(
+  'keeps first copies for as long as lines carry it, and where there are several that bring everything',
+  async (t) => {
+    const { stream } = new Scene()
+    const lines = [1, 2].map(() => ({ native: true, passed: 1 }))
+    t.equal(stream.copies, undefined)
+    for (const line of lines) stream.join(line)
+    t.ok(stream.copies)
+    for (const line of lines) stream.leave(line)
+    t.equal(stream.copies, undefined, 'streams that are over are remembered for long')
+  },
+)

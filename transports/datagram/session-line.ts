@@ -36,6 +36,8 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   readonly #servers: Sender[] = []
   #requests = 0
   readonly #past: string[] = []
+  /** Those whose sender has begun another session. */
+  readonly #leaving = new WeakSet<SessionFeed>()
   /** Of each session that was ended the sender that did so last and has gone, by name. */
   readonly #ended = new Map<string, SessionFeed>()
   /** Whoever sent last: nearly always the sender of the next packet, too. */
@@ -136,6 +138,8 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     for (const feed of this.talkers()) {
       if (isOfSession(bytes, feed.session)) continue
       if (this.lineSettings.sessions === 'many' && !feed.isFrom(remote)) continue
+      if (this.#leaving.has(feed)) continue
+      this.#leaving.add(feed)
       this.#past.push(this.#keyOf(feed.session, remote))
       if (this.#past.length > MOST_PAST_SESSIONS) this.#past.shift()
       this.context.platform.timer(FAREWELL_MS, () => {

@@ -352,3 +352,34 @@ test('senders of raw datagrams are told apart by their address alone', async (t)
   t.same(told.all, ['unlink SILENT', 'unlink SILENT'])
   t.match(consumer.stats().unsequenced, [{ remote: '', received: 3 }])
 })
+
+test('a sender that begins session after session is retired once for each', async (t) => {
+  const { url, consumer, clock, told } = await openEar(t)
+  const a = await plainSocket(t)
+  await sendTo(a, url, new Feed('SESSION000').heartbeat(1))
+  await told.reach(1)
+  const before = clock.timers
+  for (let i = 1; i <= 30; i++) {
+    await sendTo(a, url, new Feed(`SESSION${String(i).padStart(3, '0')}`).heartbeat(1))
+    await told.reach(1 + i)
+  }
+  t.equal(clock.timers - before, 30)
+  clock.advance(1_000)
+  t.equal(consumer.links.length, 1)
+})
+
+test('gaps of one line are remembered up to a number, and counted all', async (t) => {
+  const { url, taken, consumer } = await openEar(t)
+  const a = await plainSocket(t)
+  for (let i = 0; i < 1_200; i++) {
+    await sendTo(a, url, feed.numbers(1 + 2 * i, 1 + 2 * i))
+    if (i % 50 === 49) await turns(2)
+  }
+  const missed = () => consumer.stats().links[0]?.line?.missed
+  while (missed() !== 1_199) await turns(1)
+  // The first gap is forgotten, so that its number comes too late for the line; the last is not.
+  await sendTo(a, url, feed.numbers(2, 2), feed.numbers(2_398, 2_398))
+  while (consumer.stats().links[0]?.received !== 1_202) await turns(1)
+  t.equal(missed(), 1_198)
+  t.ok(taken.all.length <= 1_202)
+})
