@@ -23,3 +23,15 @@ export class Chunk {
 }
 
 export const NO_CHUNK = new Chunk(new Uint8Array(0))
+
+const growingChunks = new WeakSet<Uint8Array>()
+
+/** Marks memory into which messages are put one after the other: what stands behind the last one is not there yet. */
+export function growing<T extends Uint8Array>(bytes: T): T {
+  growingChunks.add(bytes)
+  return bytes
+}
+
+export function isGrowing(bytes: Uint8Array): boolean {
+  return growingChunks.has(bytes)
+}

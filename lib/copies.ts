@@ -1,3 +1,6 @@
+import { isGrowing } from './chunk.js'
+import type { Platform } from './platform.js'
+
 /** How many numbers back the copies of a message are compared, at most. */
 const MOST_NUMBERS = 16_384
 /** How many chunks are kept for that, and of how many bytes in all. */
@@ -6,7 +9,10 @@ const MOST_BYTES = 2 ** 20
 
 const NOTHING: Uint8Array = new Uint8Array(0)
 
-/** The first copies of a stream's last messages, with which those of other lines are compared. */
+/**
+ * The first copies of a stream's last messages, with which those of other lines are compared. Lines pack their messages
+ * the same way as a rule, so that chunks are compared as a whole.
+ */
 export class Copies {
   readonly #numbers = new Float64Array(MOST_NUMBERS).fill(-1)
   /** Of each number: its chunk, counted from the first that ever came, and its ranges therein. */
@@ -16,6 +22,12 @@ export class Copies {
   #oldest = 0
   #newest = -1
   #bytes = 0
+  /** The chunks that were compared last, and whether they were the same. */
+  #first = NOTHING
+  #second = NOTHING
+  #same = true
+
+  constructor(private readonly platform: Pick<Platform, 'equal'>) {}
 
   /** Keeps the first copy of a number: topic and data are ranges of a chunk that never changes. */
   keep(
@@ -57,6 +69,7 @@ export class Copies {
     const dataSize = dataEnd - dataStart
     if (topicSize !== (ranges[4 * at + 1] as number) - topicAt) return false
     if (dataSize !== (ranges[4 * at + 3] as number) - dataAt) return false
+    if (topicAt === topicStart && dataAt === dataStart && this.#areSame(first, bytes)) return true
     return (
       sameRange(first, topicAt, bytes, topicStart, topicSize) && sameRange(first, dataAt, bytes, dataStart, dataSize)
     )
@@ -74,6 +87,15 @@ export class Copies {
       this.#bytes -= (this.#chunks[at] as Uint8Array).length
       this.#chunks[at] = NOTHING
     }
+  }
+
+  #areSame(first: Uint8Array, second: Uint8Array): boolean {
+    if (first !== this.#first || second !== this.#second) {
+      this.#first = first
+      this.#second = second
+      this.#same = !isGrowing(first) && !isGrowing(second) && this.platform.equal(first, second)
+    }
+    return this.#same
   }
 }
 

@@ -1,4 +1,5 @@
 import { copyBytes } from './bytes.js'
+import { growing } from './chunk.js'
 import { type BodyFormat, BodyReader } from './framing/body.js'
 import { type OptionRule, oneOf, refuse } from './options.js'
 import type { Platform } from './platform.js'
@@ -98,7 +99,7 @@ export class MessageReader {
   /** Room for `size` bytes in the block. What is written there never changes again. */
   #place(size: number): number {
     if (this.#block.length - this.#used < size) {
-      this.#block = this.platform.allocate(Math.max(size, BLOCK_BYTES))
+      this.#block = growing(this.platform.allocate(Math.max(size, BLOCK_BYTES)))
       this.#used = 0
     }
     const at = this.#used

@@ -13,6 +13,8 @@ export interface Platform {
   readText(source: Uint8Array, from: number, to: number): string
   /** A view on `size` bytes of `memory`: a `Buffer` in Node, a `Uint8Array` elsewhere. */
   view(memory: ArrayBufferLike, at: number, size: number): Uint8Array
+  /** Whether two ranges of memory have the same bytes. */
+  equal(first: Uint8Array, second: Uint8Array): boolean
   /** Runs `callback` at the end of this turn, before the next socket event (`process.nextTick`). */
   defer(callback: () => void): void
   /** A promise that resolves after timers and sockets have had their turn (`setImmediate`). */

@@ -137,7 +137,7 @@ export class Stream {
   /** A line begins to bring what lies from its position on. */
   join(line: Line): void {
     this.#lines.add(line)
-    if (line.native && this.#lines.size > 1) this.copies ??= new Copies()
+    if (line.native && this.#lines.size > 1) this.copies ??= new Copies(this.platform)
     const now = this.platform.now()
     if (this.#fetches) this.#gaps.fetch(line.passed, now)
     else this.#gaps.reach(line.passed, false, now)

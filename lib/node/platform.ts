@@ -23,6 +23,7 @@ export const nodePlatform: Platform = {
   writeText: (target, at, text) => (target as Utf8Buffer).utf8Write(text, at),
   readText: (source, from, to) => (source as Utf8Buffer).utf8Slice(from, to),
   view: (memory, at, size) => new BufferView(memory, at, size),
+  equal: (first, second) => Buffer.compare(first, second) === 0,
   defer: (callback) => process.nextTick(callback),
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),

@@ -54,6 +54,10 @@ export class FakePlatform implements Platform {
     return new Uint8Array(memory, at, size)
   }
 
+  equal(first: Uint8Array, second: Uint8Array): boolean {
+    return first.length === second.length && first.every((byte, i) => byte === second[i])
+  }
+
   defer(callback: () => void): void {
     this.#deferred.push(callback)
   }

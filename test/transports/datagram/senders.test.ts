@@ -383,3 +383,20 @@ test('gaps of one line are remembered up to a number, and counted all', async (t
   t.equal(missed(), 1_198)
   t.ok(taken.all.length <= 1_202)
 })
+
+test('compares what lines say where topics are named here, and messages share memory', async (t) => {
+  const { url, taken, consumer } = await openEar(t, { topicOf: () => 't' })
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.heartbeat(1))
+  await sendTo(b, url, feed.heartbeat(1))
+  for (const [number, first, second] of [
+    [1, 'one', 'one'],
+    [2, 'two', 'twO'],
+  ] as const) {
+    await sendTo(a, url, feed.data(number, first))
+    await taken.reach(number)
+    await sendTo(b, url, feed.data(number, second))
+    while (consumer.stats().links[1]?.received !== number) await turns(1)
+  }
+  t.match(consumer.stats().links, [{ line: { divergent: 0 } }, { line: { divergent: 1 } }])
+})
