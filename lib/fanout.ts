@@ -22,7 +22,7 @@ import { FilteredView, type View, WholeView } from './view.js'
 import { Window } from './window.js'
 
 /** Looks without a flush where no link wants everything. */
-const MOST_LOOKS = 4
+const MOST_LOOKS = 8
 /** What a fanout tells its producer. */
 export interface FanoutHost {
   /** Which policy a link gets, once its peer is known. */
@@ -135,7 +135,9 @@ export class Fanout implements LogPort {
   look(): boolean {
     const ends = this.#turn.look()
     // Links that want a part of it only had better get that in larger pieces.
-    if (ends || this.#whole.links.size > 0 || ++this.#looks === MOST_LOOKS) this.flush()
+    const waits = this.#whole.links.size === 0 && this.#dirty.length > 0
+    if (!ends && waits && ++this.#looks < MOST_LOOKS) return false
+    this.flush()
     return ends || this.#behind.size > 0
   }
 
@@ -504,5 +506,6 @@ export class Fanout implements LogPort {
     for (const link of [...this.links]) link.finish()
     // The last word to a link may have been a write, and a write is watched.
     this.#patience.close()
+    this.log.pool.close()
   }
 }

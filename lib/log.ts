@@ -103,7 +103,6 @@ export class Log {
 
   /** Empties a window that nobody needs, so that the next message is written where the cache is still warm. */
   rewind(): void {
-    this.pool.settle()
     while (this.slabs.length > 1) this.shift()
     const tail = this.#tail
     if (tail === undefined || tail.count === 0) return

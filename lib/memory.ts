@@ -11,6 +11,8 @@ export class Memory {
    * `used` above the limit.
    */
   readonly largestMessage: number
+  /** What is kept only because it may be of use again, and goes when there is no room left. */
+  readonly spares = new Set<{ trim(): void }>()
   /** What the subscriptions of all links take of it. */
   #subscriptions = 0
 
@@ -31,6 +33,8 @@ export class Memory {
 
   /** Whether messages may take `bytes` more. */
   hasRoom(bytes: number): boolean {
+    if (this.used + bytes <= this.messageLimit) return true
+    for (const each of this.spares) each.trim()
     return this.used + bytes <= this.messageLimit
   }
 }

@@ -1,12 +1,12 @@
 import type { Memory } from './memory.js'
-import type { Platform } from './platform.js'
+import type { Platform, Timer } from './platform.js'
 
 /** The size of a slab. Larger ones were barely faster, smaller ones clearly slower: see `bench/`. */
 export const SLAB_BYTES = 256 * 1024
 /** The first slab, and one that follows a pause: an idle producer is small. */
 const SMALL_SLAB_BYTES = 16 * 1024
-/** Slabs kept for later while a backlog grows and shrinks. */
-const MOST_SPARES = 16
+/** Slabs that nobody has needed for so long are let go. */
+const SPARE_MS = 1_000
 /** What a slab's index costs for each message: its end and its topic. */
 const INDEX_BYTES = 8
 
@@ -82,12 +82,18 @@ export class Slab {
 /** Hands out slabs and takes them back; the one place that charges them to the memory bound. */
 export class SlabPool {
   readonly #spares: Slab[] = []
+  /** The fewest spares there were since the last round: so many were not needed. */
+  #idle = 0
+  #round: Timer | undefined
   #grown = false
+  #closed = false
 
   constructor(
     private readonly platform: Platform,
     private readonly memory: Memory,
-  ) {}
+  ) {
+    memory.spares.add(this)
+  }
 
   /** What taking a slab for a message of `size` bytes would add to the memory in use. */
   costOf(size: number): number {
@@ -109,7 +115,10 @@ export class SlabPool {
   /** A slab of the full size, whatever it is for. */
   takeWhole(): Slab {
     const spare = this.#spares.pop()
-    if (spare !== undefined) return spare
+    if (spare !== undefined) {
+      this.#idle = Math.min(this.#idle, this.#spares.length)
+      return spare
+    }
     const slab = new Slab(this.platform.allocate(SLAB_BYTES))
     this.memory.used += slab.cost
     return slab
@@ -135,25 +144,37 @@ export class SlabPool {
 
   /** Takes back a slab that nobody reads any more, for one of the next: the system takes long to hand out memory. */
   give(slab: Slab): void {
-    const usable = !slab.shared && slab.bytes.length === SLAB_BYTES
-    if (usable && this.#spares.length < MOST_SPARES) this.#spares.push(slab)
-    else this.memory.used -= slab.cost
+    if (slab.shared || slab.bytes.length !== SLAB_BYTES || this.#closed) {
+      this.memory.used -= slab.cost
+      return
+    }
+    this.#spares.push(slab)
+    if (this.#spares.length > 1) this.#round ??= this.platform.timer(SPARE_MS, () => this.#rest())
   }
 
-  /** Nothing waits: slab by slab, lets go of all but the one that a steady producer fills next. */
-  settle(): void {
-    if (this.#spares.length > 1) this.#discard()
+  /** Lets go of what is kept for later, since the memory is needed for something else. */
+  trim(): void {
+    this.#discard(this.#spares.length)
   }
 
-  /** Lets go of what is kept for later. False when nothing is. */
-  trim(): boolean {
-    if (this.#spares.length === 0) return false
-    while (this.#spares.length > 0) this.#discard()
-    return true
+  close(): void {
+    this.#closed = true
+    this.#round?.cancel()
+    this.trim()
+    this.memory.spares.delete(this)
   }
 
-  #discard(): void {
-    this.memory.used -= (this.#spares.pop() as Slab).cost
+  /** Lets go of what was not needed since the last round, but for the slab that a steady producer fills next. */
+  #rest(): void {
+    this.#round = undefined
+    this.#discard(Math.min(this.#idle, this.#spares.length - 1))
+    this.#idle = this.#spares.length
+    if (this.#spares.length > 1) this.#round = this.platform.timer(SPARE_MS, () => this.#rest())
+  }
+
+  #discard(count: number): void {
+    for (let i = 0; i < count; i++) this.memory.used -= (this.#spares.pop() as Slab).cost
+    this.#idle = Math.min(this.#idle, this.#spares.length)
   }
 }
 

@@ -73,11 +73,8 @@ export class Window {
   /** Makes room for a message of `size` bytes. False when a link that may not be dropped from holds the memory. */
   makeRoom(size: number): boolean {
     const { log, memory } = this.parts
-    this.host.flush()
     this.#trim()
-    for (;;) {
-      // Whoever heard of a link that was cut may have sent something, which must not leave before it was offered.
-      this.host.flush()
+    for (let isOffered = false; ; ) {
       const fits = log.fits(size)
       const cost = fits ? 0 : log.pool.costOf(size)
       this.#wanted = cost
@@ -86,6 +83,14 @@ export class Window {
         if (size <= SLAB_BYTES || memory.hasRoom(cost + size) || !this.#holdBack()) break
         return false
       }
+      // Nothing may leave before it was offered; whoever hears of a link that is cut may send something.
+      if (!isOffered) {
+        this.host.flush()
+        this.#trim()
+        isOffered = true
+        continue
+      }
+      isOffered = false
       const answer = this.#evict()
       if (answer === 'held') return false
       // What is left is not the log's to give: waiting calls, topics. One slab more lets the producer go on.
@@ -123,7 +128,7 @@ export class Window {
     const { log } = this.parts
     const oldest = log.slabs[0]
     // The slab that is being filled goes last: the next message would want another one.
-    if (log.slabs.length < 2 && (log.pool.trim() || this.#forgetOldest())) return 'freed'
+    if (log.slabs.length < 2 && this.#forgetOldest()) return 'freed'
     if (oldest === undefined) return this.#reclaim()
     let held = false
     const { next } = log
