@@ -1,4 +1,5 @@
 import { badPeer } from './bad-peer.js'
+import { ChunkReader } from './chunks.js'
 
 /** How records tell their length: what stands in front of each body. */
 export interface RecordForm {
@@ -29,15 +30,10 @@ const NOTHING = new Uint8Array(0)
  * Reads records that tell their length. Those that lie within a chunk are handed on where they lie; one that straddles
  * chunks is put together in memory of its own.
  */
-export class RecordDecoder {
+export class RecordDecoder extends ChunkReader {
   readonly #form: RecordForm
   readonly #maxBodyBytes: number
   readonly #allocate: (size: number) => Uint8Array
-  #stopped = false
-  #closed = false
-  /** What arrived, or was left, after `onRecord` had returned false; the first counts from `#keptAt`. */
-  #kept: Uint8Array[] = []
-  #keptAt = 0
   /** A record whose end has not arrived, and how many bytes of it the next step needs. */
   #carry: Uint8Array = NOTHING
   #carried = 0
@@ -47,57 +43,23 @@ export class RecordDecoder {
     private readonly onRecord: OnRecord,
     { form, maxBodyBytes, allocate }: RecordDecoderOptions,
   ) {
+    super()
     this.#form = form
     this.#maxBodyBytes = maxBodyBytes
     this.#allocate = allocate
   }
 
-  /**
-   * Reads `chunk`, which must never change again.
-   *
-   * @returns false when nothing more is wanted for now
-   * @throws {FanwireError} `BAD_PEER`; the decoder is of no use after that
-   */
-  push(chunk: Uint8Array): boolean {
-    if (this.#closed) return false
-    if (this.#stopped) {
-      this.#kept.push(chunk)
-      return false
-    }
-    return this.#read(chunk, 0)
+  /** Whether a record has begun that has no end yet. */
+  get begun(): boolean {
+    return this.#carried > 0
   }
 
-  /** Goes on with what was kept. Returns and throws as {@link push} does. */
-  resume(): boolean {
-    this.#stopped = false
-    while (this.#kept.length > 0) {
-      const chunk = this.#kept.shift() as Uint8Array
-      const at = this.#keptAt
-      this.#keptAt = 0
-      if (!this.#read(chunk, at)) return false
-    }
-    return !this.#closed
-  }
-
-  /** Reads nothing more. May be called from within `onRecord`. */
-  close(): void {
-    this.#closed = true
-    this.#kept = []
-    this.#carry = NOTHING
-    this.#carried = 0
-  }
-
-  /** It holds what was not wanted yet. */
-  get stopped(): boolean {
-    return this.#stopped && !this.#closed
-  }
-
-  #read(chunk: Uint8Array, from: number): boolean {
+  protected override read(chunk: Uint8Array, from: number): boolean {
     let at = this.#carried > 0 ? this.#complete(chunk, from) : from
-    if (at < 0) return this.#stop(chunk, ~at)
+    if (at < 0) return this.stop(chunk, ~at)
     const { headerSize } = this.#form
     const end = chunk.length
-    while (at < end && !this.#closed) {
+    while (at < end && !this.closed) {
       const start = at + headerSize
       const bodyEnd = start <= end ? start + this.#sizeAt(chunk, at) : Infinity
       if (bodyEnd > end) {
@@ -106,9 +68,14 @@ export class RecordDecoder {
         return true
       }
       at = bodyEnd
-      if (!this.onRecord(chunk, start, bodyEnd)) return this.#stop(chunk, at)
+      if (!this.onRecord(chunk, start, bodyEnd)) return this.stop(chunk, at)
     }
-    return !this.#closed
+    return !this.closed
+  }
+
+  protected override forget(): void {
+    this.#carry = NOTHING
+    this.#carried = 0
   }
 
   /**
@@ -154,13 +121,5 @@ export class RecordDecoder {
     }
     this.#carry.set(chunk.subarray(from, to), this.#carried)
     this.#carried = carried
-  }
-
-  #stop(chunk: Uint8Array, at: number): false {
-    if (this.#closed) return false
-    this.#stopped = true
-    this.#kept.unshift(chunk)
-    this.#keptAt = at
-    return false
   }
 }
