@@ -4,9 +4,9 @@ export type ErrorCode =
   | 'BAD_ADDRESS'
   /** An option that is unknown, out of range, or impossible with this transport. */
   | 'BAD_OPTION'
-  /** A topic that is too long or holds U+0000 or U+0001. */
+  /** A topic that is too long or holds U+0000 or U+0001, or a newline where lines carry it. */
   | 'BAD_TOPIC'
-  /** A value that the codec cannot encode, or text that is no Z85. */
+  /** A value that the codec cannot encode, data that the wire cannot carry as it is, or text that is no Z85. */
   | 'BAD_VALUE'
   /** A message above `maxMessageBytes`, or above what `memory` has room for. */
   | 'TOO_LONG'

@@ -477,6 +477,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
     for (let i = 0; i < fanouts.length; i++) {
       const fanout = fanouts[i] as Fanout
       const topic = fanout.topic(text)
+      fanout.log.framing.check?.(data)
       if (!fanout.reserve(this.#sizeOf(fanout, topic, dataSize))) return false
       if (number === this.#next) continue
       // Making room told somebody who has sent something himself, into what had been reserved.
@@ -563,6 +564,7 @@ export class Producer<T = string | Uint8Array> extends Emitter<ProducerEvents> i
       )
     }
     for (const fanout of this.#fanouts) {
+      fanout.log.framing.check?.(data)
       this.#sizeOf(fanout, fanout.topic(topic), typeof data === 'string' ? this.platform.textSize(data) : data.length)
     }
     const timeouts = gates.map(({ policy }) =>

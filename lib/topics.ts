@@ -74,8 +74,9 @@ export class Topics {
     this.platform.writeText(this.#encoded, 0, text)
     // ASCII is its own string of bytes, and a second one would double what a topic takes.
     const bytes = size === text.length ? text : byteString(this.#encoded, 0, size)
+    const head = this.framing.head(this.#encoded.subarray(0, size))
     const id = this.#free.pop() ?? this.#byId.length
-    const topic = new Topic(id, text, bytes, this.framing.head(this.#encoded.subarray(0, size)))
+    const topic = new Topic(id, text, bytes, head)
     this.#byText.set(text, topic)
     this.#byId[id] = topic
     this.memory.used += topic.cost

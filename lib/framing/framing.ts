@@ -5,8 +5,18 @@
 export interface Framing {
   /** Ends of one producer whose framings have the same name share one log. */
   readonly name: string
-  /** The topic's part of the message, made once when the topic is first used. `topic` is valid during the call only. */
+  /**
+   * The topic's part of the message, made once when the topic is first used. `topic` is valid during the call only.
+   *
+   * @throws {FanwireError} `BAD_TOPIC` for a topic that the wire cannot carry
+   */
   head(topic: Uint8Array): Uint8Array
+  /**
+   * Refuses data that the wire cannot carry as it is. Absent where it carries any.
+   *
+   * @throws {FanwireError} `BAD_VALUE`
+   */
+  check?(data: string | Uint8Array): void
   /** Bytes of the whole framed message. */
   size(head: Uint8Array, dataSize: number): number
   /** Writes everything but the data of message `number` at `at`; returns where the data begins. */
