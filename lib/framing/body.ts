@@ -19,6 +19,14 @@ const STAMPED = 0x01
 
 const NOTHING = new Uint8Array(0)
 
+/** The number and time that messages are stamped with, where they are. */
+export interface Stamping {
+  /** The 10 characters of the stream's name. */
+  readonly stream: Uint8Array
+  /** Microseconds since 1970. */
+  time(): number
+}
+
 /** What stands in front of the data, the same for all messages of a topic. */
 export function bodyHead(format: BodyFormat, topic: Uint8Array): Uint8Array {
   return format === 'raw' ? NOTHING : terminated(topic, PLAIN)

@@ -1,6 +1,6 @@
 import { copyBytes } from '../../bytes.js'
 import { badPeer } from '../bad-peer.js'
-import { type BodyFormat, bodyHead, STAMP_SIZE, stampedHead, writeStamp } from '../body.js'
+import { type BodyFormat, bodyHead, STAMP_SIZE, type Stamping, stampedHead, writeStamp } from '../body.js'
 import type { Framing } from '../framing.js'
 import { readU64Roughly, writeU64 } from '../numbers.js'
 import type { RecordForm } from '../records.js'
@@ -14,14 +14,6 @@ export const NANOMSG_MAX = 1_048_576
 
 /** Which of the two forms messages have: with a type in front, as over UNIX sockets, or without. */
 export type SpMapping = 'tcp' | 'ipc'
-
-/** The number and time that messages are stamped with, where they are. */
-export interface Stamping {
-  /** The 10 characters of the stream's name. */
-  readonly stream: Uint8Array
-  /** Microseconds since 1970. */
-  time(): number
-}
 
 /**
  * A message of the log as SP has it: its size, and the body.
