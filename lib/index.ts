@@ -12,6 +12,8 @@ import { Retention } from './retention.js'
 import type { Context, Fault, Transport } from './transport.js'
 
 export type {
+  LinesConsumerOptions,
+  LinesOptions,
   OwnConsumerOptions,
   OwnProducerOptions,
   Pem,

@@ -70,7 +70,8 @@ export interface ProducerOptions<T = string | Uint8Array> {
   /**
    * `true` insists on numbers between fanwire peers, `false` does without. What the transport cannot do is `BAD_OPTION`:
    * numbers where it has none, or none where they are part of it, as over `tcp`, `ipc`, `inproc`, `udp` and `multicast`.
-   * Over `sp+tcp` and `sp+ipc` `true` stamps every message with its number, which foreign peers get as a part of the data.
+   * Over `sp+tcp` and `sp+ipc` `true` stamps every message with its number, which foreign peers get as a part of the data;
+   * over `lines+tcp` it does with `frame: 'u32'` and `body: 'topic'`.
    * Elsewhere they see numbers only where their protocol has some. @default numbers wherever they cost nothing
    */
   readonly sequence?: boolean | undefined

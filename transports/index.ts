@@ -5,11 +5,20 @@ import type {
   UdpConsumerOptions,
   UdpProducerOptions,
 } from './datagram/options.js'
-import type { SpConsumerOptions, SpOptions, TcpConsumerOptions, TcpOptions } from './stream/options.js'
+import type {
+  LinesConsumerOptions,
+  LinesOptions,
+  SpConsumerOptions,
+  SpOptions,
+  TcpConsumerOptions,
+  TcpOptions,
+} from './stream/options.js'
 import type { SecurityOptions } from './stream/security.js'
 import type { Pem, TlsOptions } from './stream/tls.js'
 
 export type {
+  LinesConsumerOptions,
+  LinesOptions,
   Pem,
   RawConsumerOptions,
   RawProducerOptions,
@@ -32,6 +41,7 @@ export interface OwnProducerOptions {
   readonly 'sp+tcp': SpOptions
   readonly 'sp+ipc': SpOptions
   readonly 'sp+tls': SpOptions & TlsOptions
+  readonly 'lines+tcp': LinesOptions
   readonly udp: UdpProducerOptions
   readonly multicast: UdpProducerOptions
   readonly 'raw+udp': RawProducerOptions
@@ -47,6 +57,7 @@ export interface OwnConsumerOptions {
   readonly 'sp+tcp': SpConsumerOptions
   readonly 'sp+ipc': SpConsumerOptions
   readonly 'sp+tls': SpConsumerOptions & TlsOptions
+  readonly 'lines+tcp': LinesConsumerOptions
   readonly udp: UdpConsumerOptions
   readonly multicast: UdpConsumerOptions
   readonly 'raw+udp': RawConsumerOptions
@@ -62,6 +73,7 @@ const table: Readonly<Record<keyof OwnProducerOptions, () => Promise<Transport>>
   'sp+tcp': async () => (await import('./stream/index.js')).sp,
   'sp+ipc': async () => (await import('./stream/index.js')).sp,
   'sp+tls': async () => (await import('./stream/index.js')).spOverTls,
+  'lines+tcp': async () => (await import('./stream/index.js')).lines,
   udp: async () => (await import('./datagram/index.js')).numbered,
   multicast: async () => (await import('./datagram/index.js')).numbered,
   'raw+udp': async () => (await import('./datagram/index.js')).raw,

@@ -51,6 +51,9 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
 
   // The wire's side.
 
+  /** The wire is there, and has {@link opening}. */
+  begin(): void {}
+
   /** Bytes have arrived, which never change again. */
   receive(chunk: Uint8Array): void {
     if (this.state === 'closed') return
@@ -92,6 +95,11 @@ export abstract class Conversation<C extends Context = Context, O extends Conver
     if (!this.#finish()) return
     this.cut(reason !== undefined)
     this.setup.closed('closed', reason)
+  }
+
+  /** Half a message has been written, which the peer would take for a whole one unless the connection is reset. */
+  get torn(): boolean {
+    return false
   }
 
   // What protocols and sides do differently.

@@ -1,6 +1,6 @@
-import { byteString, cloneBytes } from '../../bytes.js'
-import type { BodyReader } from '../../framing/body.js'
-import type { ConsumerPort } from '../../transport.js'
+import { byteString, cloneBytes } from '../bytes.js'
+import type { BodyReader } from '../framing/body.js'
+import type { ConsumerPort } from '../transport.js'
 
 const NAME_SIZE = 10
 

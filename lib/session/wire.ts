@@ -12,6 +12,6 @@ export interface Wire {
   resume(): void
   /** Sends what was written, says goodbye, and cuts the connection when the peer has gone or after a moment. */
   end(): void
-  /** Cuts the connection at once. */
+  /** Cuts the connection at once, by a reset where the conversation is torn. */
   destroy(): void
 }

@@ -140,6 +140,8 @@ const tls = {
 const tcpHeard = { ...tcp, dataFrame: true } as const
 const sp = { handshakeMs: true, maxLinks: true, reconnectMinMs: true, reconnectMaxMs: true, body: true } as const
 const spHeard = { ...sp, topicOf: true } as const
+const lines = { ...sp, frame: true } as const
+const linesHeard = { ...lines, topicOf: true } as const
 const datagrams = { body: true, heartbeatMs: true, interface: true, impair: true } as const
 const sent = { ...datagrams, ttl: true, loopback: true, sendBufferBytes: true, rateLimit: true } as const
 const rawSent = { ...sent, maxDatagramBytes: true } as const
@@ -156,6 +158,7 @@ const producers: Names<OwnProducerOptions> = {
   'sp+tcp': sp,
   'sp+ipc': sp,
   'sp+tls': { ...sp, ...tls },
+  'lines+tcp': lines,
   udp: udpSent,
   multicast: udpSent,
   'raw+udp': rawSent,
@@ -170,6 +173,7 @@ const consumers: Names<OwnConsumerOptions> = {
   'sp+tcp': spHeard,
   'sp+ipc': spHeard,
   'sp+tls': { ...spHeard, ...tls },
+  'lines+tcp': linesHeard,
   udp: udpHeard,
   multicast: udpHeard,
   'raw+udp': rawHeard,

@@ -45,7 +45,8 @@ export class Connection implements Wire {
     this.#conversation = conversation
     this.#socket.on('data', (chunk) => conversation.receive(chunk))
     this.#socket.on('end', () => conversation.lost(undefined))
-    this.write(conversation.opening)
+    if (conversation.opening.length > 0) this.write(conversation.opening)
+    conversation.begin()
   }
 
   /** The peer has sent something. */
@@ -89,13 +90,15 @@ export class Connection implements Wire {
     this.#socket.end()
     // Closing a socket with unread bytes resets the connection, and the peer could lose the last of what was written.
     this.resume()
-    const timer = this.platform.timer(LINGER_MS, () => this.#socket.destroy())
+    const timer = this.platform.timer(LINGER_MS, () => this.destroy())
     this.#socket.once('close', () => timer.cancel())
   }
 
   destroy(): void {
     this.#ended = true
     this.#vigil?.cancel()
+    // This alone would wait until all is written.
+    if (this.#conversation?.torn === true) this.#socket.resetAndDestroy()
     this.#socket.destroy()
   }
 

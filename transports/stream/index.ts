@@ -1,7 +1,17 @@
 import type { OptionsOf } from '../../lib/options.js'
 import type { Context, Transport } from '../../lib/transport.js'
 import { openConsumer, openProducer } from './end.js'
-import { spConsumerOptions, spOptions, spProducerOptions, tcpConsumerOptions, tcpOptions } from './options.js'
+import { linesConsumer, linesProducer } from './lines.js'
+import {
+  linesConsumerOptions,
+  linesOptions,
+  linesProducerOptions,
+  spConsumerOptions,
+  spOptions,
+  spProducerOptions,
+  tcpConsumerOptions,
+  tcpOptions,
+} from './options.js'
 import { securityOptions } from './security.js'
 import { spConsumer, spProducer } from './sp.js'
 import { Tls, tlsOptions } from './tls.js'
@@ -67,6 +77,33 @@ export const spOverTls: Transport = {
   async consume(address, context) {
     const side = spConsumer(context)
     return { ...(await openConsumer(address, side, tlsOf(context))), counts: () => ({ ...side.counts }) }
+  },
+}
+
+/** Records of data alone over TCP, for whoever speaks nothing else: each a line, or with its size in front. */
+export const lines: Transport = {
+  schemes: ['lines+tcp'],
+  traits: {
+    ordered: true,
+    reliable: true,
+    flowControlled: true,
+    filtersAtProducer: false,
+    // Of records that have their size in front; there is none in a line.
+    numbers: 'stamp',
+    tailLoss: false,
+    maxMessageBytes: Number.MAX_SAFE_INTEGER,
+  },
+  listens: 'producer',
+  options: linesOptions,
+  producerOptions: linesProducerOptions,
+  consumerOptions: linesConsumerOptions,
+  async produce(addresses, context) {
+    const side = linesProducer(context)
+    return { ...(await openProducer(addresses, side)), counts: () => ({ ...side.counts }) }
+  },
+  async consume(address, context) {
+    const side = linesConsumer(context)
+    return { ...(await openConsumer(address, side)), counts: () => ({ ...side.counts }) }
   },
 }
 

@@ -1,7 +1,7 @@
 import { STAMP_SIZE } from '../../lib/framing/body.js'
 import { NANOMSG_MAX } from '../../lib/framing/sp/message.js'
 import { bodyRule, type TopicOf, topicOfRule } from '../../lib/message-reader.js'
-import { boolean, bytes, duration, integer, type OptionRule } from '../../lib/options.js'
+import { boolean, bytes, duration, integer, type OptionRule, oneOf } from '../../lib/options.js'
 
 import type { SecurityOptions } from './security.js'
 
@@ -52,6 +52,20 @@ export interface SpConsumerOptions extends SpOptions {
   readonly topicOf?: TopicOf | undefined
 }
 
+/** What `lines+tcp://` takes. */
+export interface LinesOptions extends ConnectionOptions {
+  /** What tells where a record ends: a newline behind it, or its size in front of it, four bytes. @default 'newline' */
+  readonly frame?: 'newline' | 'u32' | undefined
+  /** Whether a record is the data alone, or topic, a zero and data. @default 'raw' */
+  readonly body?: 'topic' | 'raw' | undefined
+}
+
+/** What a consumer takes beside them. */
+export interface LinesConsumerOptions extends LinesOptions {
+  /** Names the topic of a message whose data is all there is. @default every topic is empty */
+  readonly topicOf?: TopicOf | undefined
+}
+
 /** The rules of these options. */
 export const connectionOptions = {
   handshakeMs: duration(1, HOUR_MS, 10_000),
@@ -88,4 +102,19 @@ export const spConsumerOptions = {
   topicOf: topicOfRule,
   /** As much as nanomsg takes unless it is told otherwise. */
   maxMessageBytes: bytes(1, 2 ** 31, NANOMSG_MAX),
+}
+
+export const linesOptions = {
+  frame: oneOf(['newline', 'u32'], 'newline'),
+  body: oneOf(['topic', 'raw'], 'raw'),
+  ...connectionOptions,
+}
+
+export const linesProducerOptions = {
+  /** `true` stamps every message with its number, where a record may be anything and begins with the topic. */
+  sequence: boolean(),
+}
+
+export const linesConsumerOptions = {
+  topicOf: topicOfRule,
 }

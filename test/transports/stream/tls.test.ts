@@ -246,6 +246,7 @@ test('a write is outstanding until the kernel has every encrypted byte, and show
   const drained = new Promise<void>((resolve) => {
     const conversation = {
       opening: new Uint8Array(0),
+      begin: () => undefined,
       receive: () => undefined,
       drained: resolve,
       lost: () => undefined,
