@@ -59,7 +59,7 @@ export function testDelivery(scenario: Scenario): void {
     const cast = await stage.cast()
     const reader = stage.reader(cast.consumer)
     const topics = ['é', '€uro', '𝄞', '\u0002\u007f', 'a b/c.d', '\ufeff', 'ﬀ', 'e\u0301']
-    const bytes = Uint8Array.from(range(0, 256))
+    const bytes = Uint8Array.from(range(0, 256)).filter((byte) => stage.carries(byte))
     for (const topic of topics) {
       await cast.producer.send(topic, `${topic}!`)
       await cast.producer.send(topic, bytes)
@@ -129,7 +129,7 @@ export function testDelivery(scenario: Scenario): void {
     const reader = stage.reader(cast.consumer)
     const data = new Uint8Array(1_000)
     for (let i = 0; i < 200; i++) {
-      data.fill(i)
+      data.set(pattern(1_000, i))
       await cast.producer.send('a', data)
     }
     await reader.count(200)
@@ -139,7 +139,7 @@ export function testDelivery(scenario: Scenario): void {
     }
     for (let i = 0; i < 200; i++) {
       const { data: kept } = reader.taken[i] as Message
-      assert.ok(kept.length === 1_000 && kept.every((byte) => byte === (i & 0xff)), `message ${i} is as it was`)
+      assert.ok(isSame(kept, pattern(1_000, i)), `message ${i} is as it was`)
     }
   })
 

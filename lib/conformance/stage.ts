@@ -47,6 +47,11 @@ export class Stage {
     return this.subject.transport.traits
   }
 
+  /** Whether data may have this byte in it. */
+  carries(byte: number): boolean {
+    return this.subject.binary !== false || !isLineBreak(byte)
+  }
+
   freshUrl(): string {
     return this.subject.freshUrl()
   }
@@ -277,8 +282,15 @@ export function range(first: number, end: number): number[] {
 /** `size` bytes that differ from message to message. */
 export function pattern(size: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(size)
-  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + seed * 7 + (i >>> 8)) & 0xff
+  for (let i = 0; i < size; i++) {
+    const byte = (i * 31 + seed * 7 + (i >>> 8)) & 0xff
+    bytes[i] = isLineBreak(byte) ? 0xff : byte
+  }
   return bytes
+}
+
+function isLineBreak(byte: number): boolean {
+  return byte === 0x0a || byte === 0x0d
 }
 
 export function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -37,6 +37,8 @@ export interface Subject {
   readonly listeners?: readonly EndKind[] | undefined
   /** Several may listen on one address, as on a multicast group. @default false */
   readonly shared?: boolean | undefined
+  /** Data may be any bytes; `false` where line breaks end a message. @default true */
+  readonly binary?: boolean | undefined
   /** The tests whose course is left to chance run once for each of these numbers. @default [1, 2, 3, 4, 5] */
   readonly seeds?: readonly number[] | undefined
 }
