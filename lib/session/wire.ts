@@ -7,6 +7,11 @@ export interface Wire {
   write(bytes: Uint8Array): 'taken' | 'busy'
   /** Bytes written that the system has not taken, as exactly as it tells. Only its changes mean something. */
   readonly pending: number
+  /**
+   * What was told as the end of the connection was a reset, behind which the peer may have had more to say. Asked while
+   * the end is told; absent where nobody mistakes the one for the other.
+   */
+  readonly reset?: boolean
   /** Delivers nothing more for now, so that the peer is held back. */
   pause(): void
   resume(): void

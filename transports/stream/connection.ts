@@ -67,6 +67,12 @@ export class Connection implements Wire {
     return writableLength === 0 ? 0 : writableLength + queued(this.#socket)
   }
 
+  /** Behind bytes that were still to be read, libuv takes a reset for an end. The system has forgotten the peer then. */
+  get reset(): boolean {
+    const { _handle } = this.#socket as { _handle?: Handle | null }
+    return (_handle?.getpeername?.({}) ?? 0) !== 0
+  }
+
   pause(): void {
     this.#socket.pause()
     this.#keepAlive()
@@ -127,6 +133,8 @@ function queued(socket: Socket): number {
 
 interface Handle {
   readonly writeQueueSize?: number
+  /** 0, or the number of an error. */
+  getpeername?(target: object): number
   readonly _parent?: Handle | null
 }
 

@@ -1,3 +1,4 @@
+import { FanwireError } from '../../errors.js'
 import { type BodyFormat, STAMP_SIZE } from '../../framing/body.js'
 import { LineDecoder } from '../../framing/lines/decoder.js'
 import { type Frame, sizedForm } from '../../framing/lines/message.js'
@@ -8,6 +9,8 @@ import { BodyIntake } from '../body-intake.js'
 import type { ConversationSetup } from '../conversation.js'
 import type { Wire } from '../wire.js'
 import { LinesSession } from './session.js'
+
+const RESET = 'connection lost: the peer has reset it'
 
 /** What one consumer's end counts over all its connections. */
 export class RecordCounts extends BodyCounts {
@@ -54,7 +57,8 @@ export class LinesConsumerSession extends LinesSession<ConsumerContext> implemen
   unsubscribe(): void {}
   acknowledge(): void {}
 
-  override lost(reason: Error | undefined): void {
+  override lost(told: Error | undefined): void {
+    const reason = told ?? (this.wire.reset === true ? new FanwireError('CONNECT_FAILED', RESET) : undefined)
     if (this.isOpen && !this.holds) this.#finish(reason)
     super.lost(reason)
   }

@@ -24,7 +24,7 @@ import type {
   StreamStart,
   Transport,
 } from '../../../lib/transport.js'
-import { sp, zmtp } from '../../../transports/stream/index.js'
+import { lines, sp, zmtp } from '../../../transports/stream/index.js'
 import { FakePlatform } from '../../lib/support/fake-platform.js'
 import { ownHost } from '../../support/host.js'
 
@@ -268,6 +268,7 @@ export async function consume(url: string, setup: Setup = {}): Promise<EndDouble
 }
 
 function transportOf(address: Address | undefined): Transport {
+  if (address?.scheme.startsWith('lines+')) return lines
   return address?.scheme.startsWith('sp+') ? sp : zmtp
 }
 

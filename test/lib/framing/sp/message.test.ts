@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import type { Stamping } from '../../../../lib/framing/body.js'
-import { type BodyFormat, BodyReader, STAMP_SIZE } from '../../../../lib/framing/body.js'
+import { type BodyFormat, BodyReader, STAMP_SIZE, type Stamping } from '../../../../lib/framing/body.js'
 import { type SpMapping, spForms, spFraming } from '../../../../lib/framing/sp/message.js'
 import { fromHex, toHex } from '../zmtp/reader.js'
 
