@@ -7,7 +7,7 @@ import t from 'tap'
 import { consumerOptions } from '../../lib/consumer-options.js'
 import type { OptionTable } from '../../lib/options.js'
 import { producerOptions } from '../../lib/producer-options.js'
-import { sp } from '../../transports/stream/index.js'
+import { lines, sp } from '../../transports/stream/index.js'
 import { tcpConsumerOptions, tcpOptions } from '../../transports/stream/options.js'
 import { securityOptions } from '../../transports/stream/security.js'
 import { tlsOptions } from '../../transports/stream/tls.js'
@@ -48,7 +48,7 @@ t.test('pages of transports have the same headings', async (t) => {
     'What is lost, and when',
     'When something is wrong',
   ]
-  for (const page of ['docs/tcp.md', 'docs/sp.md', 'docs/inproc.md']) {
+  for (const page of ['docs/tcp.md', 'docs/sp.md', 'docs/lines.md', 'docs/inproc.md']) {
     const headings = Array.from(read(page).matchAll(/^## (.*)$/gm), ([, heading]) => heading)
     t.same(
       headings.filter((heading) => shared.includes(`${heading}`)),
@@ -70,6 +70,7 @@ const optionsOf: Readonly<Record<string, OptionTable>> = {
   'docs/tcp.md': { ...tcpOptions, ...tcpConsumerOptions },
   'docs/security.md': { ...securityOptions, ...tlsOptions },
   'docs/sp.md': { ...sp.options, ...sp.producerOptions, ...sp.consumerOptions },
+  'docs/lines.md': { ...lines.options, ...lines.producerOptions, ...lines.consumerOptions },
 }
 
 for (const [page, options] of Object.entries(optionsOf)) {
