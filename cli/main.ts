@@ -33,7 +33,7 @@ const stop = new AbortController()
 process.stdout.on('error', fail)
 // There is no place left to say so.
 process.stderr.on('error', () => undefined)
-main().catch(fail)
+await main().catch(fail)
 
 async function main(): Promise<void> {
   const command = findCommand()

@@ -279,13 +279,15 @@ export function range(first: number, end: number): number[] {
   return Array.from({ length: end - first }, (_, i) => first + i)
 }
 
-/** `size` bytes that differ from message to message. */
+/** `size` bytes that differ from message to message, and repeat after 65,536: megabytes of them are but copied. */
 export function pattern(size: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(size)
-  for (let i = 0; i < size; i++) {
+  const own = Math.min(size, 65_536)
+  for (let i = 0; i < own; i++) {
     const byte = (i * 31 + seed * 7 + (i >>> 8)) & 0xff
     bytes[i] = isLineBreak(byte) ? 0xff : byte
   }
+  for (let done = own; done < size; done *= 2) bytes.copyWithin(done, 0, done)
   return bytes
 }
 

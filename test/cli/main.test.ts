@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { command } from './support/fanwire.js'
 
 const [first, ...rest] = command
@@ -26,6 +25,7 @@ t.test('--help prints the usage on stdout', async (t) => {
 })
 
 t.test('the version and the usage have short names, and help is a word as well', async (t) => {
+  const told = inThread(t)
   for (const [short, long] of [
     [['-v'], ['--version']],
     [['-h'], ['--help']],
@@ -43,11 +43,11 @@ t.test('the version and the usage have short names, and help is a word as well',
       ['feed', 'watch', '--help'],
     ],
   ] as const) {
-    const [said, expected] = [await inThread(short), await inThread(long)]
+    const [said, expected] = [await told(short), await told(long)]
     t.match(expected, { status: 0, stdout: /./, stderr: '' }, long.join(' '))
     t.strictSame(said, expected, short.join(' '))
   }
-  t.match(await inThread(['help', 'nonsense']), { status: 2, stdout: '', stderr: /there is no command nonsense/ })
+  t.match(await told(['help', 'nonsense']), { status: 2, stdout: '', stderr: /there is no command nonsense/ })
 })
 
 t.test('a command prints its own help', async (t) => {
@@ -57,6 +57,7 @@ t.test('a command prints its own help', async (t) => {
 })
 
 t.test('what makes no sense is wrong usage: exit 2, a line on stderr and nothing on stdout', async (t) => {
+  const told = inThread(t)
   const url = 'tcp://127.0.0.1:5555'
   for (const [args, said] of [
     [['--nonsense'], /--nonsense.*see fanwire --help$/],
@@ -83,7 +84,7 @@ t.test('what makes no sense is wrong usage: exit 2, a line on stderr and nothing
     [['pub', url, 'topic'], /nothing to send.*see fanwire pub --help$/],
     [['bridge', url], /two URLs/],
   ] as const) {
-    const { status, stdout, stderr } = await inThread(args)
+    const { status, stdout, stderr } = await told(args)
     t.same([status, stdout], [2, ''], args.join(' '))
     t.match(stderr, /^fanwire: [^\n]+\n$/)
     t.match(stderr.trimEnd(), said)
@@ -109,9 +110,37 @@ t.test('--debug shows where a failure comes from', async (t) => {
   t.match(stderr, /\[cause\]: /)
 })
 
-/** Runs `fanwire` in a thread, which has arguments, outputs and an exit code of its own, and takes half as long to start. */
-async function inThread(args: readonly string[]) {
-  const thread = new Worker(main, { argv: [...args], execArgv: [], stdout: true, stderr: true })
-  const [stdout, stderr, [status]] = await Promise.all([text(thread.stdout), text(thread.stderr), once(thread, 'exit')])
-  return { status: status as number, stdout, stderr }
+interface Outcome {
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/**
+ * Runs `fanwire` with one set of arguments after another, all in a thread, which has arguments, outputs and an exit code of
+ * its own: a process for each would take most of its time to start.
+ */
+function inThread(t: Test): (args: readonly string[]) => Promise<Outcome> {
+  const thread = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+     let run = 0
+     parentPort.on('message', async (args) => {
+       const outcome = { status: 0, stdout: '', stderr: '' }
+       for (const name of ['stdout', 'stderr']) {
+         process[name].removeAllListeners('error')
+         process[name].write = (text) => { outcome[name] += text }
+       }
+       process.argv.splice(2, Infinity, ...args)
+       process.exitCode = undefined
+       await import(${JSON.stringify(pathToFileURL(main))} + '?' + ++run)
+       parentPort.postMessage({ ...outcome, status: process.exitCode ?? 0 })
+     })`,
+    { eval: true, execArgv: [] },
+  )
+  t.teardown(() => thread.terminate())
+  return async (args) => {
+    thread.postMessage(args)
+    const [outcome] = await once(thread, 'message')
+    return outcome
+  }
 }

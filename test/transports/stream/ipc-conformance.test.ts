@@ -18,6 +18,8 @@ testTransport(
     transport: zmtp,
     freshUrl: () => `ipc://${join(folder, `${++count}.sock`)}`,
     options: { reconnectMinMs: 1, reconnectMaxMs: 50 },
+    // All but the address is the code of TCP, where both ends listen in turn; here consumers do over SP.
+    listeners: ['producer'],
     seeds: seeds.ipc,
   },
 )
