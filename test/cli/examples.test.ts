@@ -8,7 +8,7 @@ import { watch } from '../../cli/feed/watch.js'
 import { keygen } from '../../cli/keygen.js'
 import { pub } from '../../cli/pub.js'
 import { sub } from '../../cli/sub.js'
-import { decodeZ85 } from '../../lib/index.js'
+import { type Consumer, createConsumer, createProducer, decodeZ85, type Producer } from '../../lib/index.js'
 import { type Script, Shell } from './support/shell.js'
 
 t.setTimeout(180_000)
@@ -20,100 +20,122 @@ const page = readFileSync(
   'utf8',
 )
 
+/** Who dials is there as soon as the other end is. */
+const impatient = { reconnectMinMs: 10, reconnectMaxMs: 50 }
+
 /** Who is at the other end of each example, and what must come of it. */
 const plays: Readonly<Record<string, (t: Test, shell: Shell, script: Script, early?: Script) => Promise<void>>> = {
   'all that a producer on this machine sends': async (t, shell, script) => {
-    const other = shell.run('fanwire pub tcp://127.0.0.1:5555 any.topic --data hello')
+    const producer = await producing(t, shell.own('tcp://127.0.0.1:5555'))
+    await producer.linked({ topic: 'any.topic' })
+    await producer.send('any.topic', 'hello')
     t.match(await script.printed(/.*\n/), ['{"topic":"any.topic","data":"hello","sequence":1,'])
     script.endAll('SIGINT')
-    t.same([await script.ended, await other.ended], [0, 0])
+    t.equal(await script.ended, 0)
   },
   'the data alone, of topics that begin with trades. or quotes.': async (t, shell, script) => {
-    const other = shell.run(
-      'fanwire pub tcp://127.0.0.1:5555 --stdin json',
-      ['trades.A', 'news.A', 'quotes.A'].map((topic) => `{"topic":"${topic}","data":"${topic}"}\n`).join(''),
-    )
+    const producer = await producing(t, shell.own('tcp://127.0.0.1:5555'))
+    await producer.linked({ topic: 'quotes.' })
+    for (const topic of ['trades.A', 'news.A', 'quotes.A']) await producer.send(topic, topic)
     await script.printed(/quotes/)
     t.same(script.lines, ['trades.A', 'quotes.A'])
     script.endAll('SIGINT')
-    t.same([await script.ended, await other.ended], [0, 0])
+    t.equal(await script.ended, 0)
   },
   'the oldest message that the producer retains': async (t, shell, script) => {
-    const other = shell.run("fanwire pub 'tcp://127.0.0.1:5555?retain=100' load --size 5 --rate 100/s --links 0")
+    const producer = await producing(t, shell.own('tcp://127.0.0.1:5555?retain=100'))
+    await producer.send('load', 'oldest')
+    // It hears that nobody reads on when it has more to print.
+    const sending = setInterval(() => void producer.send('load', 'newer'), 10)
     t.equal(await script.ended, 0)
+    clearInterval(sending)
+    t.match(script.lines, ['{"topic":"load","data":"oldest","sequence":1,'])
     t.equal(script.lines.length, 1)
-    other.endAll('SIGINT')
-    t.equal(await other.ended, 0)
   },
   'a hundred messages and then the ledger; fails if one was lost': async (t, shell, script) => {
-    const other = shell.run('fanwire pub tcp://127.0.0.1:5555 load --size 5 --count 100')
-    t.same([await script.ended, await other.ended, script.lines.length], [0, 0, 100])
+    const producer = await producing(t, shell.own('tcp://127.0.0.1:5555'))
+    await producer.linked({ topic: '' })
+    for (let i = 0; i < 100; i++) await producer.send('load', `${i}`)
+    t.same([await script.ended, script.lines.length], [0, 100])
     t.match(script.stats, { streams: [{ delivered: 100, lost: 0 }] })
   },
   'be called by producers, ZeroMQ publishers among them': async (t, shell, script) => {
-    const other = shell.run('fanwire pub ipc:///tmp/prices.sock --dial a --data hello')
+    const producer = await producing(t, shell.own('ipc:///tmp/prices.sock'), 'dial')
+    await producer.linked({ topic: 'a' })
+    await producer.send('a', 'hello')
     await script.printed(/"hello"/)
     script.endAll('SIGINT')
-    t.same([await script.ended, await other.ended], [0, 0])
+    t.equal(await script.ended, 0)
   },
   'one message, for the first who wants it': async (t, shell, script) => {
-    const other = shell.run('fanwire sub tcp://127.0.0.1:5555 --topic greet --count 1 --format text')
-    t.same([await script.ended, await other.ended, other.stdout], [0, 0, 'hello\n'])
+    const consumer = await consuming(t, shell.own('tcp://127.0.0.1:5555'), 'dial', 'greet')
+    t.same(await taken(consumer, 1), ['hello'])
+    t.equal(await script.ended, 0)
   },
   'a hundred, in a second': async (t, shell, script) => {
-    const other = shell.run('fanwire sub tcp://127.0.0.1:5555 --count 100 --format text')
-    t.same([await script.ended, await other.ended], [0, 0])
+    const consumer = await consuming(t, shell.own('tcp://127.0.0.1:5555'))
     t.same(
-      other.lines,
+      await taken(consumer, 100),
       Array.from({ length: 100 }, (_, at) => `${at + 1}`),
     )
+    t.equal(await script.ended, 0)
   },
   'as fast as the slower of two subscribers takes them, and then the ledger': async (t, shell, script) => {
-    const others = [1, 2].map(() =>
-      shell.run('fanwire sub tcp://127.0.0.1:5555 --count 100000 --format text | tail -1'),
-    )
-    t.equal(await script.ended, 0)
-    for (const other of others) {
-      t.equal(await other.ended, 0)
-      t.equal(other.stdout, `${'100000'.padEnd(100, '.')}\n`)
+    const url = shell.own('tcp://127.0.0.1:5555')
+    const consumers = await Promise.all([consuming(t, url), consuming(t, url)])
+    for (const texts of await Promise.all(consumers.map((consumer) => taken(consumer, 100_000)))) {
+      t.equal(texts.at(-1), '100000'.padEnd(100, '.'))
     }
+    t.equal(await script.ended, 0)
     t.match(script.stats, { accepted: 100_000, unheard: 0, links: [{ considered: 100_000, handed: 100_000 }, {}] })
   },
   'until it is interrupted; who is slow loses some, and holds up nobody': async (t, shell, script) => {
-    const other = shell.run('fanwire sub tcp://127.0.0.1:5555 --count 3 --format text')
-    t.same([await other.ended, other.lines.length], [0, 3])
+    const consumer = await consuming(t, shell.own('tcp://127.0.0.1:5555'))
+    t.equal((await taken(consumer, 3)).length, 3)
     script.endAll('SIGINT')
     t.equal(await script.ended, 0)
   },
   'from a producer to a consumer that listens': async (t, shell, script) => {
-    const to = shell.run('fanwire sub tcp://127.0.0.1:6666 --listen --count 2')
-    const from = shell.run('fanwire pub tcp://127.0.0.1:5555 any.topic --data hello --rate 20/s')
-    t.equal(await to.ended, 0)
-    t.match(to.lines[1], '{"topic":"any.topic","data":"hello","sequence":2,')
-    for (const running of [from, script]) running.endAll('SIGINT')
-    t.same([await from.ended, await script.ended], [0, 0])
+    const to = await consuming(t, shell.own('tcp://127.0.0.1:6666'), 'listen')
+    const from = await producing(t, shell.own('tcp://127.0.0.1:5555'))
+    await from.linked({ topic: 'any.topic' })
+    for (const data of ['hello', 'again']) await from.send('any.topic', data)
+    t.same(await taken(to, 2), ['hello', 'again'])
+    script.endAll('SIGINT')
+    t.equal(await script.ended, 0)
   },
   'from the network to all on this machine': async (t, shell, script) => {
-    const from = shell.run('fanwire pub tcp://127.0.0.1:5555 any.topic --data hello --rate 20/s')
-    const to = shell.run('fanwire sub ipc:///tmp/prices.sock --count 1')
-    t.equal(await to.ended, 0)
-    t.match(to.stdout, '{"topic":"any.topic","data":"hello"')
-    for (const running of [from, script]) running.endAll('SIGINT')
-    t.same([await from.ended, await script.ended], [0, 0])
+    const from = await producing(t, shell.own('tcp://127.0.0.1:5555'))
+    const to = await consuming(t, shell.own('ipc:///tmp/prices.sock'))
+    await Promise.all([from.linked({ topic: 'any.topic' }), to.linked()])
+    await from.send('any.topic', 'hello')
+    t.same(await taken(to, 1), ['hello'])
+    script.endAll('SIGINT')
+    t.equal(await script.ended, 0)
   },
   'a place to meet: producers dial port 5555, consumers port 6666': async (t, shell, script) => {
-    const from = [1, 2].map((n) => shell.run(`fanwire pub tcp://127.0.0.1:5555 --dial from.${n} --data x --rate 20/s`))
-    const to = [1, 2].map((n) => shell.run(`fanwire sub tcp://127.0.0.1:6666 --topic from.${n} --count 2`))
-    for (const consumer of to) t.same([await consumer.ended, consumer.lines.length], [0, 2])
-    for (const running of [...from, script]) running.endAll('SIGINT')
-    t.same(await Promise.all([...from, script].map(({ ended }) => ended)), [0, 0, 0])
+    const [to, from] = [shell.own('tcp://127.0.0.1:6666'), shell.own('tcp://127.0.0.1:5555')]
+    const consumers = await Promise.all(['from.1', 'from.2'].map((topic) => consuming(t, to, 'dial', topic)))
+    const producers = await Promise.all([producing(t, from, 'dial'), producing(t, from, 'dial')])
+    await Promise.all([...consumers, ...producers].map((end) => end.linked()))
+    for (const [at, producer] of producers.entries()) {
+      for (const text of ['once', 'twice']) await producer.send(`from.${at + 1}`, `${text} from ${at + 1}`)
+    }
+    t.same(await Promise.all(consumers.map((consumer) => taken(consumer, 2))), [
+      ['once from 1', 'twice from 1'],
+      ['once from 2', 'twice from 2'],
+    ])
+    script.endAll('SIGINT')
+    t.equal(await script.ended, 0)
   },
   'of every quote only the newest for those who are slow; both ledgers at the end': async (t, shell, script) => {
-    const from = shell.run('fanwire pub tcp://127.0.0.1:5555 quotes.A --data hello --rate 20/s')
-    const to = shell.run('fanwire sub tcp://127.0.0.1:6666 --count 1')
-    t.equal(await to.ended, 0)
-    for (const running of [from, script]) running.endAll('SIGINT')
-    t.same([await from.ended, await script.ended], [0, 0])
+    const from = await producing(t, shell.own('tcp://127.0.0.1:5555'))
+    const to = await consuming(t, shell.own('tcp://127.0.0.1:6666'))
+    await Promise.all([from.linked({ topic: 'quotes.' }), to.linked()])
+    await from.send('quotes.A', 'hello')
+    t.same(await taken(to, 1), ['hello'])
+    script.endAll('SIGINT')
+    t.equal(await script.ended, 0)
     t.match(script.stats, { consumer: { streams: [{ lost: 0 }] }, producer: { refused: 0 } })
   },
   'into a file that only you can read': async (t, shell, script) => {
@@ -171,6 +193,34 @@ const plays: Readonly<Record<string, (t: Test, shell: Shell, script: Script, ear
     const { watched, sent } = await published(shell, script, 'udp://127.0.0.1:26401 udp://127.0.0.1:26402')
     t.match(watched, { digest: sent.file.digest, ledger: { lost: 0 } })
   },
+}
+
+/** An end of this process: others that are there for one message cost more to start than all that they do. */
+async function producing(t: Test, url: string, role: 'listen' | 'dial' = 'listen'): Promise<Producer> {
+  const producer = await createProducer(url, { role, ...impatient })
+  t.teardown(() => producer.close({ drainMs: 0 }))
+  return producer
+}
+
+async function consuming(
+  t: Test,
+  url: string,
+  role: 'listen' | 'dial' = 'dial',
+  topic: string = '',
+): Promise<Consumer> {
+  const consumer = await createConsumer(url, { role, topics: [topic], ...impatient })
+  t.teardown(() => consumer.close())
+  return consumer
+}
+
+/** The texts of the next messages. */
+async function taken(consumer: Consumer, count: number): Promise<string[]> {
+  const texts: string[] = []
+  for await (const message of consumer) {
+    texts.push(message.text())
+    if (texts.length === count) break
+  }
+  return texts
 }
 
 /** Who must be there before an example is run, as nobody on a line is waited for. */

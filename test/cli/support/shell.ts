@@ -42,9 +42,14 @@ export class Shell {
     return new Shell(t, directory, places)
   }
 
+  /** What stands for a URL, or whatever else was written, here. */
+  own(text: string): string {
+    return exchange(text, this.places)
+  }
+
   /** Runs a script in a process group of its own, with the ports and paths of its examples exchanged. */
   run(script: string, input?: string): Script {
-    const own = exchange(script, this.places)
+    const own = this.own(script)
     const PATH = `${this.directory}${delimiter}${process.env.PATH}`
     const child = spawn('bash', ['-c', own], { cwd: this.directory, env: { ...process.env, PATH }, detached: true })
     if (input !== undefined) child.stdin.end(input)
