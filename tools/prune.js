@@ -11,7 +11,7 @@ function prune(folder) {
   for (const entry of readdirSync(join(root, 'dist', folder), { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) prune(path)
-    else if (entry.isFile() && !hasSource(path)) rmSync(join(root, 'dist', path))
+    else if (entry.isFile() && !path.endsWith('.tsbuildinfo') && !hasSource(path)) rmSync(join(root, 'dist', path))
   }
 }
 
