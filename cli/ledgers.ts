@@ -1,6 +1,6 @@
 import type { Source } from '../lib/consumer.js'
 import type { DropReason, EndedLedger, ProducerLinkLedger } from '../lib/ledger.js'
-import type { Link } from '../lib/producer.js'
+import type { Link } from '../lib/producer-face.js'
 
 /** Links that have ended are remembered up to this many; of more, the latest. */
 const MOST_ENDED = 1_000

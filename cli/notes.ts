@@ -1,7 +1,7 @@
 import type { ConsumerEvents } from '../lib/consumer.js'
 import type { Emitter } from '../lib/emitter.js'
 import { FanwireError } from '../lib/errors.js'
-import type { Link, ProducerEvents, ProducerStats } from '../lib/producer.js'
+import type { Link, ProducerEvents, ProducerStats } from '../lib/producer-face.js'
 import type { Fault } from '../lib/transport.js'
 import { visible } from './format.js'
 

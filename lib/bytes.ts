@@ -1,3 +1,5 @@
+import type { Platform } from './platform.js'
+
 /** Below this many bytes a loop beats `set`, which has to make a view of the source first. */
 const LOOP_BYTES = 24
 
@@ -33,4 +35,11 @@ export function byteString(source: Uint8Array, from: number, to: number): string
   let text = ''
   for (let i = from; i < to; i++) text += String.fromCharCode(source[i] as number)
   return text
+}
+
+/** `text` as UTF-8 in memory of its own. */
+export function textBytes(platform: Platform, text: string): Uint8Array {
+  const bytes = platform.allocate(platform.textSize(text))
+  platform.writeText(bytes, 0, text)
+  return bytes
 }

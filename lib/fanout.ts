@@ -34,8 +34,6 @@ export interface FanoutHost {
   slow(link: ProducerLink): void
   /** What became of a connection's messages; `connections` is 0 for a dialled link that had none meanwhile. */
   ended(ledger: ProducerLinkLedger, connections: 0 | 1): void
-  /** Links that hold `send()` back have come, or the last one has gone. */
-  gateChanged(): void
   /** A link has got further. */
   progressed(): void
 }
@@ -93,6 +91,8 @@ export class Fanout implements LogPort {
     readonly settings: FanoutSettings,
     readonly host: FanoutHost,
     next: number,
+    /** Links that hold `send()` back have come, or the last one has gone. */
+    private readonly gateChanged: () => void,
   ) {
     this.log = new Log(platform, memory, framing, next)
     this.#flushed = next
@@ -481,7 +481,7 @@ export class Fanout implements LogPort {
     this.gates.add(link)
     if (link.policy.policy === 'backpressure' && link.policy.then !== 'reject') this.watch(link.policy.timeoutMs)
     this.#patience.keepAlive()
-    this.host.gateChanged()
+    this.gateChanged()
     this.host.slow(link)
   }
 
@@ -490,7 +490,7 @@ export class Fanout implements LogPort {
     link.full = false
     this.gates.delete(link)
     this.arm(link)
-    this.host.gateChanged()
+    this.gateChanged()
   }
 
   exhaust(link: ProducerLink): void {

@@ -90,18 +90,18 @@ export type {
 } from './overflow.js'
 export { pipe } from './pipe.js'
 export type { Platform, Timer } from './platform.js'
+export type { Producer } from './producer.js'
 export type {
   CloseOptions,
   Drop,
   FlushOptions,
   Link,
   LinkedOptions,
-  Producer,
   ProducerEvents,
   ProducerStats,
   Refusal,
   SendOptions,
-} from './producer.js'
+} from './producer-face.js'
 export type { ProducerOptions, RetainText } from './producer-options.js'
 export type { RecoveryTerms, RequestTerms } from './recovery.js'
 export type { RetainedPast } from './retention.js'

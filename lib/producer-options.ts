@@ -16,7 +16,7 @@ import {
   refuse,
 } from './options.js'
 import { checkOverflow, type Overflow, type OverflowChoice, type Policy } from './overflow.js'
-import type { Link } from './producer.js'
+import type { Link } from './producer-face.js'
 import type { RetainedPast } from './retention.js'
 import type { Transport } from './transport.js'
 import { readDuration, readNumber, readSize } from './units.js'

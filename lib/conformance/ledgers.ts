@@ -1,6 +1,7 @@
 import type { Consumer, Source } from '../consumer.js'
 import { balanceLink, balanceProducer, balanceStream, countDropped } from '../ledger.js'
-import type { Link, Producer } from '../producer.js'
+import type { Producer } from '../producer.js'
+import type { Link } from '../producer-face.js'
 
 /** Both ends of one connection between fanwire peers. */
 export interface Connection {

@@ -3,7 +3,7 @@ import { tellLeft, watchConsumer, watchProducer } from '../../cli/notes.js'
 import type { ConsumerEvents } from '../../lib/consumer.js'
 import { Emitter } from '../../lib/emitter.js'
 import { FanwireError } from '../../lib/errors.js'
-import type { Link, ProducerEvents, ProducerStats } from '../../lib/producer.js'
+import type { Link, ProducerEvents, ProducerStats } from '../../lib/producer-face.js'
 import type { Fault } from '../../lib/transport.js'
 
 const dropped = { newest: 0, oldest: 0, superseded: 0, evicted: 0, stalled: 7, expired: 0, exhausted: 0 }

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { balanceLink, countDropped } from '../../lib/ledger.js'
-import type { Link } from '../../lib/producer.js'
+import type { Link } from '../../lib/producer-face.js'
 import type { ProducerLink } from '../../lib/producer-link.js'
 import { Retention } from '../../lib/retention.js'
 import type { FakePeer } from './support/fake-peer.js'

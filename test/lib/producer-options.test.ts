@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Address, parseAddress } from '../../lib/address.js'
 import { bytes, integer, type OptionTable } from '../../lib/options.js'
-import type { Link } from '../../lib/producer.js'
+import type { Link } from '../../lib/producer-face.js'
 import { checkProducerOptions, overflowRule } from '../../lib/producer-options.js'
 import type { Transport } from '../../lib/transport.js'
 

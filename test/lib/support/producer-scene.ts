@@ -1,6 +1,7 @@
 import { zmtpFraming } from '../../../lib/framing/zmtp/framing.js'
 import { checkOverflow, type OverflowText } from '../../../lib/overflow.js'
-import { type Link, Producer, type ProducerSettings } from '../../../lib/producer.js'
+import { Producer, type ProducerSettings } from '../../../lib/producer.js'
+import type { Link } from '../../../lib/producer-face.js'
 import type { ProducerLink } from '../../../lib/producer-link.js'
 import { Retention } from '../../../lib/retention.js'
 import type { Peer, StartFrom } from '../../../lib/transport.js'

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import t from 'tap'
-import type { Link } from '../../../lib/producer.js'
+import type { Link } from '../../../lib/producer-face.js'
 import { settled } from '../../lib/support/fake-platform.js'
 import { Stage, take } from './stage.js'
 
