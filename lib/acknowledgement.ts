@@ -31,6 +31,7 @@ export class Acknowledgement {
   /**
    * @param manual a message is done when it is settled, rather than when it has come
    * @param stuck called when the producer waits for the application, and there is nothing to tell it
+   * @param prefetch messages that may be open, where their number has a limit
    */
   constructor(
     private readonly platform: Platform,
@@ -38,6 +39,7 @@ export class Acknowledgement {
     private readonly manual: boolean,
     private readonly tell: (messages: number) => void,
     private readonly stuck: () => void,
+    private readonly prefetch = Infinity,
   ) {}
 
   /** A message of `size` bytes has come. */
@@ -74,7 +76,7 @@ export class Acknowledgement {
     while (this.#early.delete(this.#done))
     // An application that is slow all the time is told of it once.
     if (this.#pending <= this.allowance / 2) this.#stuck = false
-    if (this.#untold >= this.allowance / 4) this.#flushSoon()
+    if (this.#untold >= this.allowance / 4 || this.#done - this.told >= this.prefetch / 4) this.#flushSoon()
     else this.#timer ??= this.#later()
   }
 

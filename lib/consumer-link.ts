@@ -1,10 +1,10 @@
 import { Acknowledgement } from './acknowledgement.js'
+import type { CarriedStream } from './carried-stream.js'
 import type { SkipReason } from './framing/framing.js'
 import { Intake, type IntakeHost, type SourceLedger } from './intake.js'
 import { type Carried, Intakes } from './intakes.js'
 import type { LinkState } from './link.js'
 import type { MessageSource } from './message.js'
-import type { Stream } from './stream.js'
 import { Tally } from './tally.js'
 import type { ConsumerCarrier, ConsumerPort, SourcePeer, StartFrom, StreamStart } from './transport.js'
 
@@ -20,16 +20,16 @@ export interface ConsumerLinkHost extends IntakeHost {
   /** Whoever connects is cut off at once, since the inbox has been full and must not grow. */
   readonly refusal: Error | undefined
   /** The stream of this name that was carried last, by whatever link. */
-  knownStream(name: string): Stream | undefined
+  knownStream(name: string): CarriedStream | undefined
   /** The stream that `start` speaks of, known or new. */
-  streamFor(link: ConsumerLink, start: StreamStart): Stream
+  streamFor(link: ConsumerLink, start: StreamStart): CarriedStream
   opened(link: ConsumerLink): void
   /** A connection has ended, or a link has ended for good. `wasOpen`: it was told to be open. */
   closed(link: ConsumerLink, wasOpen: boolean, reason: Error | undefined): void
   /** It has told its carrier to wait. */
   paused(link: ConsumerLink): void
   /** All lines of a stream bring old numbers only: its producer began anew under the same name. */
-  reset(link: ConsumerLink, stream: Stream): void
+  reset(link: ConsumerLink, stream: CarriedStream): void
   /** The producer waits for acknowledgements that do not come. */
   stuck(link: ConsumerLink): void
 }
@@ -41,7 +41,7 @@ export class ConsumerLink implements ConsumerPort {
   state: LinkState
   peer: SourcePeer | undefined
   /** The stream that it carries, or carried last. */
-  line: Stream | undefined
+  line: CarriedStream | undefined
   /** What peers without numbers have sent through it. */
   readonly unsequenced = new Tally()
   #carrier: ConsumerCarrier | undefined
@@ -147,12 +147,17 @@ export class ConsumerLink implements ConsumerPort {
     if (this.#intake?.numbered(next) === false) this.#beginAnew(next)
   }
 
+  given(first: number, redelivered: boolean): void {
+    this.#intake?.given(first, redelivered)
+  }
+
   answered(from: number, to: number): void {
     this.line?.answered(from, to)
   }
 
   finished(next: number): void {
-    this.numbered(next, 'line')
+    // Where messages are shared, the last of them went elsewhere.
+    if (this.#start?.prefetch === undefined) this.numbered(next, 'line')
     if (this.#intake !== undefined) this.line?.finish(next)
   }
 
@@ -263,7 +268,7 @@ export class ConsumerLink implements ConsumerPort {
   /** Carries a stream from where the producer says. */
   #begin(carrier: ConsumerCarrier, start: StreamStart): void {
     const { host } = this
-    const { next, allowance } = start
+    const { next, allowance, prefetch } = start
     const stream = host.streamFor(this, start)
     // Whoever was told of the stream may have closed the link.
     if (this.#carrier !== carrier) return
@@ -274,12 +279,15 @@ export class ConsumerLink implements ConsumerPort {
         : new Acknowledgement(
             host.platform,
             allowance,
-            host.manual,
+            // Of what is shared, others can do what the application has not taken.
+            host.manual || prefetch !== undefined,
             (messages) => carrier.acknowledge(messages),
-            () => host.stuck(this),
+            () => host.manual && host.stuck(this),
+            prefetch,
           )
     const request = carrier.request?.bind(carrier)
-    const intake = new Intake(host, stream.tally, { stream, next, acknowledgement, native, request })
+    const settlesWhenTaken = prefetch !== undefined && !host.manual
+    const intake = new Intake(host, stream.tally, { stream, next, acknowledgement, native, request, settlesWhenTaken })
     this.#start = start
     this.#answers = request && new Intake(host, stream.tally, { stream, next })
     this.#enter({ intake, stream })

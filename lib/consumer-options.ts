@@ -22,8 +22,9 @@ import {
   type OverflowText,
   type Policy,
 } from './overflow.js'
+import { checkSharing, patternRule } from './share-options.js'
 import { checkTopic, MAX_TOPIC_BYTES } from './topic.js'
-import type { Resume, StartFrom, Transport } from './transport.js'
+import type { Pattern, Resume, StartFrom, Transport } from './transport.js'
 
 /** The subscriptions that a producer takes from one link. */
 export const MOST_TOPICS = 10_000
@@ -57,6 +58,13 @@ export interface ConsumerOptions<T = Uint8Array> {
   readonly maxMessageBytes?: number | undefined
   /** By which producers know this consumer again, 10 characters of `0-9A-Z`. @default random */
   readonly id?: string | undefined
+  /**
+   * `'share'` is for producers with the same pattern, and for PUSH sockets: each message goes to one of the consumers that
+   * are there. This one takes what it is given, whatever its topic, from now on. A producer that is told what was taken
+   * gives others what this consumer leaves; `acknowledge` says whether that is what the application took from the loop, or
+   * what it has acknowledged. @default 'publish'
+   */
+  readonly pattern?: Pattern | undefined
   /** Who waits and who calls. @default each transport's page says it */
   readonly role?: 'listen' | 'dial' | undefined
   /** How data becomes values. @default bytes as they are */
@@ -86,6 +94,7 @@ export const consumerOptions = {
   lines: oneOf(['arbitrate', 'separate'], 'arbitrate'),
   holdMs: duration(0, 600_000, 3_000),
   id: tenCharacters(),
+  pattern: patternRule(),
 }
 
 /** Complete options of a consumer over one transport. */
@@ -105,9 +114,24 @@ export function checkConsumerOptions(
   addresses: readonly Address[],
   transports: readonly Transport[],
 ): CheckedConsumerOptions[] {
-  return checkEndOptions('consumer', consumerOptions, given, addresses, transports).map(({ common, own }) =>
-    Object.freeze({ ...common, own }),
-  )
+  return checkEndOptions('consumer', consumerOptions, given, addresses, transports).map(({ common, own }) => {
+    if (common.pattern === 'share') checkTaker(common, transports)
+    return Object.freeze({ ...common, own })
+  })
+}
+
+/** What a consumer passed over or dropped of a shared stream would be lost to all others. */
+function checkTaker(
+  { topics, from, overflow, want }: OptionsOf<typeof consumerOptions>,
+  transports: readonly Transport[],
+): void {
+  checkSharing(transports)
+  if (topics.length !== 1 || topics[0]?.length !== 0)
+    throw badOption("topics cannot be chosen with pattern 'share': a consumer takes whatever it is given")
+  if (from !== 'now') throw badOption("from must be 'now' with pattern 'share': what waits goes to whoever is there")
+  if (overflow.policy !== 'backpressure')
+    throw badOption("overflow must be 'backpressure' with pattern 'share': what this consumer leaves, others take")
+  if (want !== undefined) throw badOption("want cannot be used with pattern 'share', whose links have one backlog")
 }
 
 /** The rule of `overflow`, with the default of a transport. */

@@ -1,3 +1,4 @@
+import type { CarriedStream } from './carried-stream.js'
 import type { Codec } from './codec.js'
 import { ConsumerLink } from './consumer-link.js'
 import { checkPrefix, MOST_TOPICS } from './consumer-options.js'
@@ -405,12 +406,12 @@ export class Consumer<T = Uint8Array>
   }
 
   /** @internal */
-  knownStream(name: string): Stream | undefined {
+  knownStream(name: string): CarriedStream | undefined {
     return this.#streams.known(name)
   }
 
   /** @internal */
-  streamFor(link: ConsumerLink, start: StreamStart): Stream {
+  streamFor(link: ConsumerLink, start: StreamStart): CarriedStream {
     const { stream, isNew } = this.#streams.find(start, link.line)
     if (isNew) {
       const { name, run, first } = stream
@@ -448,7 +449,7 @@ export class Consumer<T = Uint8Array>
   }
 
   /** @internal */
-  reset({ remote }: ConsumerLink, { name }: Stream): void {
+  reset({ remote }: ConsumerLink, { name }: CarriedStream): void {
     const message = `the stream ${name} goes back to old numbers; its producer seems to have begun anew under its name`
     this.fault({ code: 'SEQUENCE_RESET', message, remote, stream: name })
   }
@@ -497,7 +498,7 @@ export class Consumer<T = Uint8Array>
   }
 
   /** @internal */
-  finished({ name, next }: Stream): void {
+  finished({ name, next }: CarriedStream): void {
     this.emit('end', { stream: name, next })
     this.platform.diagnose('end', () => ({ consumer: this, stream: name, next }))
   }

@@ -139,7 +139,7 @@ export class Delivery<T> implements InboxHost {
       }
       this.#run++
       const isMessage = this.codec === undefined || this.#decode(this.codec, arrival)
-      if (isMessage) arrival.source.tally.delivered++
+      if (isMessage) taken(arrival)
       if (full && !inbox.full) this.host.roomy()
       if (isMessage) return arrival as Arrival<unknown> as Arrival<T>
     }
@@ -170,7 +170,7 @@ export class Delivery<T> implements InboxHost {
     if (inbox.size === 0) return undefined
     const { full } = inbox
     let batch = inbox.takeAll()
-    for (const { source } of batch) source.tally.delivered++
+    for (const arrival of batch) taken(arrival)
     if (this.codec !== undefined) batch = this.#decodeAll(this.codec, batch)
     if (full) this.host.roomy()
     return batch.length === 0 ? undefined : (batch as Arrival<unknown>[] as Arrival<T>[])
@@ -218,4 +218,9 @@ export class Delivery<T> implements InboxHost {
     arrival.source.settle(arrival.place)
     this.host.undecodable(arrival, error)
   }
+}
+
+function taken({ source, place }: Arrival<never>): void {
+  source.tally.delivered++
+  if (source.settlesWhenTaken) source.settle(place)
 }

@@ -19,7 +19,7 @@ export class EndedConnections {
 
 function sum(one: EndedLedger | undefined, other: ProducerLinkLedger, connections: number): EndedLedger {
   if (one === undefined) return { connections, ...other }
-  const { acknowledged, unknown } = other
+  const { acknowledged, unknown, returned } = other
   return {
     connections: one.connections + connections,
     considered: one.considered + other.considered,
@@ -30,6 +30,7 @@ function sum(one: EndedLedger | undefined, other: ProducerLinkLedger, connection
     handed: one.handed + other.handed,
     acknowledged: acknowledged === undefined ? undefined : acknowledged + (one.acknowledged ?? 0),
     unknown: unknown === undefined ? undefined : unknown + (one.unknown ?? 0),
+    ...(returned !== undefined && { returned: returned + (one.returned ?? 0) }),
   }
 }
 

@@ -65,6 +65,7 @@ export type { LineLedger, SourceLedger } from './intake.js'
 export {
   balanceLink,
   balanceProducer,
+  balanceShare,
   balanceStream,
   type Dropped,
   type DropReason,
@@ -105,6 +106,7 @@ export type {
 export type { ProducerOptions, RetainText } from './producer-options.js'
 export type { RecoveryTerms, RequestTerms } from './recovery.js'
 export type { RetainedPast } from './retention.js'
+export type { PrefetchText } from './share-options.js'
 export type { TallyCounts } from './tally.js'
 export type * from './transport.js'
 
@@ -138,7 +140,8 @@ export async function createProducer<T = string | Uint8Array, Url extends string
       const places = [...addresses.keys()].filter((at) => roomOf(addresses[at] as Address) === transport)
       const own = places.map((at) => addresses[at] as Address)
       checkRole(context.role, own)
-      const log = (framing: Framing) => producer.log(framing)
+      const log = (framing: Framing) =>
+        common.share === undefined ? producer.log(framing) : producer.share(framing, common.share)
       const { stream } = producer
       const end = await transport.produce(own, { ...context, stream, log, changed: () => producer.progressed() })
       producer.attach(end, transport.traits, places)
@@ -245,17 +248,19 @@ interface EndOptions {
   readonly role: Context['role'] | undefined
   readonly signal: AbortSignal | undefined
   readonly maxMessageBytes: number
+  readonly pattern: Context['pattern']
   readonly own: Context['options']
 }
 
 function contextOf(
-  { role, signal, maxMessageBytes, own }: EndOptions,
+  { role, signal, maxMessageBytes, pattern, own }: EndOptions,
   transport: Transport,
   kind: 'producer' | 'consumer',
   end: Pick<Context, 'fault'>,
 ): Context {
   return {
     platform: nodePlatform,
+    pattern,
     role: role ?? (transport.listens === kind ? 'listen' : 'dial'),
     options: own,
     maxMessageBytes,

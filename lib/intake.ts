@@ -1,11 +1,12 @@
 import type { Acknowledgement } from './acknowledgement.js'
+import type { CarriedStream } from './carried-stream.js'
 import { Chunk, NO_CHUNK } from './chunk.js'
 import { FanwireError } from './errors.js'
 import type { SkipReason } from './framing/framing.js'
 import { Gaps } from './gaps.js'
 import { Arrival, type MessageSource, UNNUMBERED } from './message.js'
 import type { Platform } from './platform.js'
-import type { Line, Stream } from './stream.js'
+import type { Line } from './stream.js'
 import type { Subscriptions } from './subscriptions.js'
 import type { Tally } from './tally.js'
 import type { TopicNames } from './topic-names.js'
@@ -56,13 +57,15 @@ export interface LineLedger {
 
 /** How a numbered connection begins. */
 export interface Numbering {
-  readonly stream: Stream
+  readonly stream: CarriedStream
   /** The number that comes first. */
   readonly next: number
   readonly acknowledgement?: Acknowledgement | undefined
   /** Numbers travel with the messages, so that this line may lose some and another may not. */
   readonly native?: boolean
   readonly request?: Line['request']
+  /** See {@link MessageSource.settlesWhenTaken}. */
+  readonly settlesWhenTaken?: boolean
 }
 
 /** What one connection brings: counts it, numbers it, and passes on what is wanted. */
@@ -71,6 +74,10 @@ export class Intake implements MessageSource, Line {
   readonly names: TopicNames
   readonly native: boolean
   readonly request: Line['request']
+  readonly redelivered = false
+  readonly settlesWhenTaken: boolean
+  /** Where what comes next is from: here, or from another link before. */
+  #source: MessageSource = this
   /** The number that comes next; `UNNUMBERED` from a peer that gives none. */
   position: number
   /** The number after the highest that has come. */
@@ -83,7 +90,7 @@ export class Intake implements MessageSource, Line {
   #filtered = 0
   #declared = 0
   #chunk: Chunk = NO_CHUNK
-  readonly #line: Stream | undefined
+  readonly #line: CarriedStream | undefined
   readonly #acknowledgement: Acknowledgement | undefined
 
   constructor(
@@ -98,6 +105,7 @@ export class Intake implements MessageSource, Line {
     this.native = numbering?.native ?? false
     this.#gaps = this.native && numbering !== undefined ? new Gaps(numbering.next) : undefined
     this.request = numbering?.request
+    this.settlesWhenTaken = numbering?.settlesWhenTaken ?? false
     this.#line = numbering?.stream
     this.#acknowledgement = numbering?.acknowledgement
   }
@@ -142,7 +150,7 @@ export class Intake implements MessageSource, Line {
       this.position = number + 1
       this.#gaps?.arrive(number, 0)
       const { copies } = line
-      if (!line.accept(number)) {
+      if (!line.accept(number, this.#source.redelivered)) {
         if (copies?.agrees(number, bytes, topicStart, topicEnd, dataStart, dataEnd) === false) this.#diverge(number)
         this.settle(place)
         return true
@@ -157,7 +165,7 @@ export class Intake implements MessageSource, Line {
     }
     if (bytes !== this.#chunk.bytes) this.#chunk = new Chunk(bytes)
     const arrival = new Arrival<never>(
-      this,
+      this.#source,
       this.#chunk,
       topicStart,
       topicEnd,
@@ -169,6 +177,12 @@ export class Intake implements MessageSource, Line {
       frames,
     )
     return line === undefined ? this.host.deliver(arrival) : line.deliver(arrival)
+  }
+
+  /** See `ConsumerPort.given`. */
+  given(first: number, redelivered: boolean): void {
+    this.position = first
+    this.#source = redelivered ? new Redelivery(this) : this
   }
 
   /** See `ConsumerPort.skipped`. */
@@ -230,6 +244,28 @@ export class Intake implements MessageSource, Line {
   close(): void {
     this.#acknowledgement?.close()
     this.#line?.leave(this)
+  }
+}
+
+/** The same connection, as the source of messages that another link had been given before. */
+class Redelivery implements MessageSource {
+  readonly platform: Platform
+  readonly names: TopicNames
+  readonly stream: string | undefined
+  readonly tally: Tally
+  readonly redelivered = true
+  readonly settlesWhenTaken: boolean
+
+  constructor(private readonly intake: Intake) {
+    this.platform = intake.platform
+    this.names = intake.names
+    this.stream = intake.stream
+    this.tally = intake.tally
+    this.settlesWhenTaken = intake.settlesWhenTaken
+  }
+
+  settle(place: number): void {
+    this.intake.settle(place)
   }
 }
 

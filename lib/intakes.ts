@@ -1,6 +1,6 @@
+import type { CarriedStream } from './carried-stream.js'
 import type { Intake, LineLedger, SourceLedger } from './intake.js'
 import type { MessageSource } from './message.js'
-import type { Stream } from './stream.js'
 
 /**
  * A connection carries one stream, but for those with numbers in each message, behind which may stand a forwarder of many.
@@ -14,7 +14,7 @@ const NO_STREAM = ''
 export interface Carried {
   readonly intake: Intake
   /** Undefined for messages without numbers. */
-  readonly stream: Stream | undefined
+  readonly stream: CarriedStream | undefined
 }
 
 /** What one connection brings, stream by stream. */

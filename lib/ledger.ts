@@ -9,8 +9,14 @@ export interface ProducerLedger {
    * the topic or the data cannot be sent.
    */
   readonly refused: number
-  /** Accepted while there was no link at all. */
+  /** Accepted while there was no link at all; where links share the messages these wait instead. */
   readonly unheard: number
+  /** With pattern `'share'` only, as the next two: those that wait for a link, whether they are new or have come back. */
+  readonly waiting?: number
+  /** How often a message came back, since the link that it was given to ended before its peer had acknowledged it. */
+  readonly returned?: number
+  /** Those of `returned` that were given to a link again. */
+  readonly redelivered?: number
 }
 
 /**
@@ -31,8 +37,13 @@ export interface ProducerLinkLedger {
   readonly handed: number
   /** Those of `handed` that the peer says it has; undefined for peers that never say so. */
   readonly acknowledged?: number | undefined
-  /** At a link's end: in flight or handed, but not acknowledged; undefined for peers that never acknowledge. */
+  /**
+   * At a link's end: in flight or handed, but not acknowledged; undefined for peers that never acknowledge, but with
+   * pattern `'share'`, where it is what was in flight to such a peer.
+   */
   readonly unknown?: number | undefined
+  /** At a link's end, with pattern `'share'`: not acknowledged, so that another link is given it. */
+  readonly returned?: number | undefined
 }
 
 /** What became of the messages of connections that have ended, added up: {@link ProducerLinkLedger} holds for the sums. */
@@ -63,7 +74,8 @@ export interface Dropped {
 
 /**
  * What became of one stream at its consumer: `next - first = received + filtered + declared + missing + lost` and
- * `received = delivered + unwanted + inboxDropped + inboxWaiting + undecodable`.
+ * `received = delivered + unwanted + inboxDropped + inboxWaiting + undecodable`. Of a stream that is shared with others:
+ * `next - first + redelivered = received + elsewhere`, and the rest is 0.
  */
 export interface StreamLedger {
   /** The first number of the span. */
@@ -94,21 +106,40 @@ export interface StreamLedger {
   readonly late: number
   /** The stream ended without saying where: messages after `next` may have been lost. */
   readonly tail?: 'unknown'
+  /**
+   * Of a producer that shares its messages among links: those of `received` that another link had been given before. They
+   * have their numbers a second time, so that `next - first + redelivered` is the sum of the others then.
+   */
+  readonly redelivered?: number
+  /** Of a producer that shares: numbers that went to other links, or still may come. */
+  readonly elsewhere?: number
 }
 
 /** @returns undefined, or a sentence that names the sum that does not hold */
 export function balanceProducer(ledger: ProducerLedger): string | undefined {
-  const { offered, accepted, refused, unheard } = ledger
+  const { offered, accepted, refused, unheard, returned = 0, redelivered = 0 } = ledger
   return (
     notCounts(ledger) ??
     sum('offered', offered, { accepted, refused }) ??
-    atMost('unheard', unheard, 'accepted', accepted)
+    atMost('unheard', unheard, 'accepted', accepted) ??
+    atMost('redelivered', redelivered, 'returned', returned)
   )
+}
+
+/**
+ * Of a producer that shares its messages among links: each is with one of them, or waits.
+ *
+ * @returns undefined, or a sentence that names the sum that does not hold
+ */
+export function balanceShare(ledger: ProducerLedger, links: readonly ProducerLinkLedger[]): string | undefined {
+  const { accepted, waiting = 0, returned = 0 } = ledger
+  const considered = links.reduce((total, link) => total + link.considered, 0)
+  return sum('accepted + returned', accepted + returned, { waiting, considered })
 }
 
 /** @returns undefined, or a sentence that names the sum that does not hold */
 export function balanceLink(ledger: ProducerLinkLedger): string | undefined {
-  const { considered, filtered, waiting, inFlight, handed, acknowledged, unknown } = ledger
+  const { considered, filtered, waiting, inFlight, handed, acknowledged, unknown, returned = 0 } = ledger
   const dropped = countDropped(ledger.dropped)
   return (
     notCounts(ledger) ??
@@ -117,23 +148,31 @@ export function balanceLink(ledger: ProducerLinkLedger): string | undefined {
     (acknowledged === undefined ? undefined : atMost('acknowledged', acknowledged, 'handed', handed)) ??
     (acknowledged === undefined || unknown === undefined
       ? undefined
-      : sum('inFlight + handed', inFlight + handed, { acknowledged, unknown }))
+      : sum('inFlight + handed', inFlight + handed, { acknowledged, unknown, ...(returned > 0 && { returned }) }))
   )
 }
 
 /** @returns undefined, or a sentence that names the sum that does not hold */
 export function balanceStream(ledger: StreamLedger): string | undefined {
   const { first, next, received, filtered, declared, missing, lost } = ledger
-  const { delivered, unwanted, inboxDropped, inboxWaiting, undecodable } = ledger
+  const { delivered, unwanted, inboxDropped, inboxWaiting, undecodable, redelivered, elsewhere } = ledger
+  const span =
+    redelivered === undefined || elsewhere === undefined
+      ? sum('next - first', next - first, { received, filtered, declared, missing, lost })
+      : sum('next - first + redelivered', next - first + redelivered, { received, elsewhere })
   return (
     notCounts(ledger) ??
-    sum('next - first', next - first, { received, filtered, declared, missing, lost }) ??
+    span ??
     sum('received', received, { delivered, unwanted, inboxDropped, inboxWaiting, undecodable })
   )
 }
 
 export function countDropped(dropped: Dropped): number {
   return Object.values(dropped).reduce((total, count) => total + count, 0)
+}
+
+export function noneDropped(): Record<DropReason, number> {
+  return { newest: 0, oldest: 0, superseded: 0, evicted: 0, stalled: 0, expired: 0, exhausted: 0 }
 }
 
 /** A sum can be right by two mistakes, such as a count below zero. */

@@ -25,6 +25,11 @@ export interface Message<T = Uint8Array> {
   readonly missed: number
   /** The name of the stream; undefined where the producer gives none. */
   readonly stream: string | undefined
+  /**
+   * Another consumer may have been given it before: it did not acknowledge it. Only where a producer shares its messages
+   * among its links.
+   */
+  readonly redelivered: boolean
   /** The data as text; what is not UTF-8 becomes U+FFFD. */
   text(): string
   /** The data as JSON. Throws a `SyntaxError` when it is none. */
@@ -41,6 +46,10 @@ export interface MessageSource {
   readonly names: TopicNames
   readonly stream: string | undefined
   readonly tally: Tally
+  /** Its messages had been given to another link before. */
+  readonly redelivered: boolean
+  /** A message is done with once the application has taken it. */
+  readonly settlesWhenTaken: boolean
   /** The application, or the core in its place, is done with the message that came at `place`. */
   settle(place: number): void
 }
@@ -103,6 +112,10 @@ export class Arrival<T = Uint8Array> implements Message<T> {
 
   get stream(): string | undefined {
     return this.source.stream
+  }
+
+  get redelivered(): boolean {
+    return this.source.redelivered
   }
 
   text(): string {

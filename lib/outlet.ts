@@ -2,7 +2,7 @@ import type { ProducerLedger, ProducerLinkLedger } from './ledger.js'
 import type { LinkDescription } from './link.js'
 import type { Link } from './producer-face.js'
 
-/** Where the messages of a producer go: logs that every link reads, or a store. The API above it is the same. */
+/** Where the messages of a producer go: logs that every link reads, one that the links share, or a store. The API above it is the same. */
 export interface Outlet {
   /** The number that the next message will have. */
   readonly next: number
@@ -21,7 +21,7 @@ export interface Outlet {
   destinations(topic: string | undefined): number
   /** Resolves once what was sent so far is handed out, as `flush()` has it; waits `patienceMs` for who acknowledges nothing. */
   drain(signal: AbortSignal | undefined, patienceMs: number): Promise<void>
-  counts(): Pick<ProducerLedger, 'accepted' | 'unheard'>
+  counts(): Omit<ProducerLedger, 'offered' | 'refused'>
   /** The ledgers of those destinations that are no links. */
   ledgers(): readonly (LinkDescription & ProducerLinkLedger)[]
   /** Sends away who still waits, and closes all links. */

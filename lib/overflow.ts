@@ -242,8 +242,8 @@ function limitRule(memoryBytes: number): OptionRule<CompleteLimit> {
   }
 }
 
-/** A bare number counts messages; a size has its unit, or stands second. */
-function readLimit(field: string): Limit | undefined {
+/** `10000`, `16MiB` or `10000,16MiB`: a bare number counts messages; a size has its unit, or stands second. */
+export function readLimit(field: string): Limit | undefined {
   const [, count = '', size = ''] = /^(?:([\d_]+)(?:,|$))?(.*)$/.exec(field) ?? []
   const messages = readNumber(count)
   const most = readSize(size)

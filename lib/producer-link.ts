@@ -2,7 +2,7 @@ import { byteString } from './bytes.js'
 import type { Cursor } from './cursor.js'
 import type { FanwireError } from './errors.js'
 import type { Fanout } from './fanout.js'
-import { countDropped, type DropReason, type ProducerLinkLedger } from './ledger.js'
+import { countDropped, type DropReason, noneDropped, type ProducerLinkLedger } from './ledger.js'
 import type { LinkState } from './link.js'
 import { Outstanding } from './outstanding.js'
 import { type CompleteLimit, type OverflowText, type Policy, readWish } from './overflow.js'
@@ -490,8 +490,4 @@ export class ProducerLink implements ProducerPort {
       unknown: this.state === 'closed' || this.state === 'waiting' ? outstanding.unknown : undefined,
     }
   }
-}
-
-function noneDropped(): Record<DropReason, number> {
-  return { newest: 0, oldest: 0, superseded: 0, evicted: 0, stalled: 0, expired: 0, exhausted: 0 }
 }

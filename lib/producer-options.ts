@@ -15,10 +15,18 @@ import {
   type OptionsOf,
   refuse,
 } from './options.js'
-import { checkOverflow, type Overflow, type OverflowChoice, type Policy } from './overflow.js'
+import { checkOverflow, type Limit, type Overflow, type OverflowChoice, type Policy } from './overflow.js'
 import type { Link } from './producer-face.js'
 import type { RetainedPast } from './retention.js'
-import type { Transport } from './transport.js'
+import {
+  checkShare,
+  checkSharing,
+  type PrefetchText,
+  patternRule,
+  prefetchRule,
+  type ShareChoice,
+} from './share-options.js'
+import type { Pattern, Transport } from './transport.js'
 import { readDuration, readNumber, readSize } from './units.js'
 
 const KIB = 1024
@@ -77,8 +85,19 @@ export interface ProducerOptions<T = string | Uint8Array> {
   readonly sequence?: boolean | undefined
   /** Who waits and who calls. @default each transport's page says it */
   readonly role?: 'listen' | 'dial' | undefined
-  /** Everyone who wants a message gets it. @default 'publish' */
-  readonly pattern?: 'publish' | undefined
+  /**
+   * `'publish'`: everyone who wants a message gets it. `'share'`: each message goes to one link, as `prefetch` has it, whatever
+   * its topic; with no link it waits. Then `overflow` says what happens when too much waits for a link: `'backpressure'`,
+   * which has no deadline, `'backpressure:5s:reject'` or `'buffer:10000:refuse'`. Over `inproc`, `tcp`, `ipc`, `tls` and `sp`.
+   * @default 'publish'
+   */
+  readonly pattern?: Pattern | undefined
+  /**
+   * What a link may have unacknowledged with pattern `'share'`, whichever is reached first: 1 to 1_000_000 messages, 1 KiB
+   * to 1 GiB. A larger message goes alone. In short `'64'`, `'64KiB'` or `'64,64KiB'`.
+   * @default { messages: 64, bytes: 65_536 }
+   */
+  readonly prefetch?: Limit | PrefetchText | undefined
   /** How values become data. @default strings and bytes as they are */
   readonly codec?: Codec<T> | undefined
   /** Gives up the opening. Once the producer is open it means nothing. */
@@ -104,6 +123,7 @@ export const producerOptions = {
   stream: tenCharacters(),
   sequence: boolean(),
   pattern: patternRule(),
+  prefetch: prefetchRule(),
 }
 
 /**
@@ -129,8 +149,9 @@ export function checkProducerOptions(
     if (typeof retain === 'object' && retain.bytes !== undefined && retain.bytes > memory.bytes) {
       refuse('retain.bytes', `at most memory.bytes, which is ${memory.bytes}`, retain.bytes)
     }
-    const answers = settle(common.overflow, memory.bytes)
-    return Object.freeze({ ...common, ...answers, memory, own })
+    const share = shareOf(common, memory.bytes, transports)
+    const answers = share === undefined ? settle(common.overflow, memory.bytes) : answer(share.policy)
+    return Object.freeze({ ...common, ...answers, share, memory, own })
   })
 }
 
@@ -139,6 +160,8 @@ export interface CheckedProducerOptions
   extends Omit<OptionsOf<typeof producerOptions>, 'overflow' | 'memory'>,
     OverflowAnswers {
   readonly memory: { readonly bytes: number }
+  /** With pattern `'share'`. */
+  readonly share: ShareChoice | undefined
   /** Those of the transport's own table. */
   readonly own: Readonly<Record<string, unknown>>
 }
@@ -194,13 +217,32 @@ export function overflowRule(fallback: OverflowChoice): OptionRule<OverflowSetti
   }
 }
 
+/** The same for all links. */
+function answer(overflow: Policy): OverflowAnswers {
+  return { overflow, overflowOf: () => overflow }
+}
+
+function shareOf(
+  common: OptionsOf<typeof producerOptions>,
+  memoryBytes: number,
+  transports: readonly Transport[],
+): ShareChoice | undefined {
+  const { pattern, prefetch, retain, unacknowledgedBytes } = common
+  if (pattern === 'share') {
+    checkSharing(transports)
+    return checkShare({ overflow: common.overflow.choice, prefetch, retain, unacknowledgedBytes }, memoryBytes)
+  }
+  if (prefetch === undefined) return undefined
+  throw badOption("prefetch needs pattern: 'share'")
+}
+
 function settle({ choice, fallback }: OverflowSetting, memoryBytes: number): OverflowAnswers {
   const check = (answer: unknown, name?: string) => checkOverflow(answer, 'producer', memoryBytes, name)
   if (typeof choice === 'function') {
     return { overflow: check(fallback), overflowOf: (link) => check(answerOf(choice, link), 'what overflow() returns') }
   }
   const overflow = check(choice ?? fallback)
-  if (choice !== undefined) return { overflow, overflowOf: () => overflow }
+  if (choice !== undefined) return answer(overflow)
   return { overflow, overflowOf: (link) => readModestWish(link.want, check) ?? overflow }
 }
 
@@ -257,16 +299,4 @@ function readPast(given: string): Record<string, number> | undefined {
     past[name] = bound
   }
   return past
-}
-
-function patternRule(): OptionRule<'publish'> {
-  return {
-    fallback: 'publish',
-    check(value, name) {
-      if (value === 'share')
-        throw badOption(`${name} 'share' is not known to this version: everyone who wants a message gets it`)
-      return value === 'publish' ? value : refuse(name, "'publish'", value)
-    },
-    read: (given) => given,
-  }
 }

@@ -11,7 +11,7 @@ import { Logs } from './logs.js'
 import { Memory } from './memory.js'
 import { MessageLimit } from './message-limit.js'
 import { badOption, checkOptions, integer, isObject, type OptionRule, refuse, signal } from './options.js'
-import type { Outlet, OutletHost } from './outlet.js'
+import type { Outlet } from './outlet.js'
 import type { Policy } from './overflow.js'
 import type { Platform } from './platform.js'
 import type {
@@ -26,6 +26,7 @@ import type {
   SendOptions,
 } from './producer-face.js'
 import type { ProducerLink } from './producer-link.js'
+import { Share, type ShareHost, type ShareSettings } from './share.js'
 import { Store } from './store.js'
 import { topicRule } from './topic.js'
 import type { Fault, ProducerEnd, Traits } from './transport.js'
@@ -50,11 +51,13 @@ const linkedOptions = { topic: topicRule, count: integer(1, Number.MAX_SAFE_INTE
 /** Sends messages to all who want them. Made by `createProducer`. */
 export class Producer<T = string | Uint8Array>
   extends Emitter<ProducerEvents>
-  implements AsyncDisposable, OutletHost, FanoutHost
+  implements AsyncDisposable, FanoutHost, ShareHost
 {
   readonly stream: string
   readonly #memory: Memory
-  /** The logs, unless an end keeps messages itself. */
+  readonly #run: number
+  readonly #limit: MessageLimit
+  /** The logs, unless links share the messages or an end keeps them itself. */
   #outlet: Outlet
   readonly #logs: Logs
   readonly #ends: ProducerEnd[] = []
@@ -81,9 +84,9 @@ export class Producer<T = string | Uint8Array>
     this.stream = settings.stream
     this.#memory = new Memory(settings.memoryBytes)
     const bits = new DataView(platform.random(new Uint8Array(8)).buffer)
-    const run = bits.getUint16(0) * 2 ** 32 + bits.getUint32(4)
-    const limit = new MessageLimit(settings.maxMessageBytes, this.#memory)
-    this.#logs = new Logs(platform, this.#memory, limit, { ...settings, run }, this)
+    this.#run = bits.getUint16(0) * 2 ** 32 + bits.getUint32(4)
+    this.#limit = new MessageLimit(settings.maxMessageBytes, this.#memory)
+    this.#logs = new Logs(platform, this.#memory, this.#limit, { ...settings, run: this.#run }, this)
     this.#outlet = this.#logs
     this.#drops = new DropNotices(platform, (link, reason, count) => this.#announce(link, reason, count))
   }
@@ -98,6 +101,24 @@ export class Producer<T = string | Uint8Array>
   }
 
   /**
+   * The log of which each message goes to one link; otherwise as {@link log}.
+   *
+   * @throws {FanwireError} `BAD_OPTION` when ends want it in different framings
+   * @internal
+   */
+  share(framing: Framing, settings: Pick<ShareSettings, 'policy' | 'prefetch'>): Share {
+    const { platform, stream } = this
+    const { stallMs } = this.settings
+    const known = this.#outlet instanceof Share ? this.#outlet : undefined
+    if (known !== undefined && known.framing.name !== framing.name)
+      throw badOption("pattern 'share' needs addresses that speak one protocol in one form; open a producer for each")
+    const all = { ...settings, stream, run: this.#run, stallMs }
+    const share = known ?? new Share(platform, this.#memory, this.#limit, framing, all, this)
+    this.#outlet = share
+    return share
+  }
+
+  /**
    * @param places of its addresses among all that the producer was given; behind those that are attached, unless given
    * @internal
    */
@@ -107,7 +128,7 @@ export class Producer<T = string | Uint8Array>
     this.#seesTopics &&= traits.filtersAtProducer
     if (end.kind === 'store') this.#outlet = new Store(this.platform, end, this.settings.maxMessageBytes, this)
     // A message would have gone to some when the store refuses it.
-    if (this.#outlet !== this.#logs && this.#ends.length > 1)
+    if (this.#outlet instanceof Store && this.#ends.length > 1)
       throw badOption(`${this.#urls.flat().join(' and ')} cannot be ends of one producer; open two`)
   }
 
@@ -241,7 +262,7 @@ export class Producer<T = string | Uint8Array>
 
   #statsOf(links: readonly Link[], ended: readonly EndedLedger[]): ProducerStats {
     const outlet = this.#outlet
-    const { accepted, unheard } = outlet.counts()
+    const { accepted, unheard, ...shared } = outlet.counts()
     return {
       stream: this.stream,
       next: outlet.next,
@@ -250,6 +271,7 @@ export class Producer<T = string | Uint8Array>
       accepted,
       refused: this.#refused,
       unheard,
+      ...shared,
       memory: { used: this.#memory.used, limit: this.#memory.limit },
       links: [
         ...links.map((link) => ({
@@ -374,14 +396,14 @@ export class Producer<T = string | Uint8Array>
   }
 
   /** @internal */
-  started(link: ProducerLink): void {
+  started(link: Link): void {
     this.emit('link', link)
     this.platform.diagnose('link', () => ({ producer: this, link }))
     this.progressed()
   }
 
   /** @internal */
-  stopped(link: ProducerLink, reason: Error | undefined): void {
+  stopped(link: Link, reason: Error | undefined): void {
     this.emit('unlink', link, reason)
     this.platform.diagnose('unlink', () => ({ producer: this, link, reason }))
   }

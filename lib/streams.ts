@@ -1,4 +1,6 @@
+import type { CarriedStream } from './carried-stream.js'
 import type { Platform } from './platform.js'
+import { SharedStream, type SharedStreamHost } from './shared-stream.js'
 import { type Beginning, Stream, type StreamHost, type StreamSettings } from './stream.js'
 import type { StartFrom, StreamStart } from './transport.js'
 
@@ -8,7 +10,7 @@ const MOST_PAST = 1_000
 /** All streams of one consumer, side by side. */
 export class Streams {
   /** In the order in which somebody last began to carry them. */
-  readonly #streams = new Map<string, Stream>()
+  readonly #streams = new Map<string, CarriedStream>()
   #count = 0
 
   constructor(
@@ -18,10 +20,10 @@ export class Streams {
       /** Links that carry the same stream feed one; else each feeds its own. */
       readonly arbitrates: boolean
     },
-    private readonly host: StreamHost,
+    private readonly host: StreamHost & SharedStreamHost,
   ) {}
 
-  [Symbol.iterator](): Iterator<Stream> {
+  [Symbol.iterator](): Iterator<CarriedStream> {
     return this.#streams.values()
   }
 
@@ -30,13 +32,16 @@ export class Streams {
    *
    * @param last the one that it carried before
    */
-  find(start: StreamStart, last: Stream | undefined): { readonly stream: Stream; readonly isNew: boolean } {
+  find(
+    start: StreamStart,
+    last: CarriedStream | undefined,
+  ): { readonly stream: CarriedStream; readonly isNew: boolean } {
     const { stream: name, run } = start
     if (last?.name === name && last.run === run && !last.closed) return { stream: last, isNew: false }
     const { arbitrates } = this.settings
     const key = arbitrates ? `${name} ${run}` : `${name} ${run} ${this.#count++}`
     const known = this.#streams.get(key)
-    const stream = known ?? new Stream(name, run, this.#beginningOf(start), this.platform, this.settings, this.host)
+    const stream = known ?? this.#begin(start)
     this.#streams.delete(key)
     this.#streams.set(key, stream)
     this.#forget()
@@ -44,15 +49,21 @@ export class Streams {
   }
 
   /** The stream of this name that was carried last. None where every link has one of its own. */
-  known(name: string): Stream | undefined {
+  known(name: string): CarriedStream | undefined {
     if (!this.settings.arbitrates) return undefined
-    let known: Stream | undefined
+    let known: CarriedStream | undefined
     for (const stream of this) if (stream.name === name) known = stream
     return known
   }
 
   close(): void {
     for (const stream of this) stream.close()
+  }
+
+  #begin(start: StreamStart): CarriedStream {
+    const { stream, run, next, prefetch } = start
+    if (prefetch !== undefined) return new SharedStream(stream, run, next, this.host)
+    return new Stream(stream, run, this.#beginningOf(start), this.platform, this.settings, this.host)
   }
 
   #beginningOf({ stream, run, next, oldest, recovery }: StreamStart): Beginning {

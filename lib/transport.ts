@@ -23,6 +23,8 @@ export interface Traits {
   readonly tailLoss: boolean
   /** The largest message the wire can carry, in bytes of topic and data. */
   readonly maxMessageBytes: number
+  /** The wire has a word for pattern `'share'`, so that both ends know that each message goes to one link. @default false */
+  readonly shares?: boolean
 }
 
 /**
@@ -49,10 +51,15 @@ export interface Transport {
   consume(address: Address, context: ConsumerContext): Promise<ConsumerEnd>
 }
 
+/** Everyone who wants a message gets it, or it goes to one of those who are there. */
+export type Pattern = 'publish' | 'share'
+
 /** What both ends are given. */
 export interface Context {
   readonly platform: Platform
   readonly role: 'listen' | 'dial'
+  /** Whether everyone gets what he wants, or each message goes to one link; both ends must mean the same. */
+  readonly pattern: Pattern
   /** Complete and checked: every name of the transport's option tables has a value of the right kind. */
   readonly options: Readonly<Record<string, unknown>>
   /** Messages larger than this, in bytes of topic and data, are not accepted from a peer. */
@@ -239,6 +246,11 @@ export interface StreamStart {
   readonly oldest: number
   /** Bytes that may be open before the producer waits for an acknowledgement; absent where it wants none. */
   readonly allowance?: number
+  /**
+   * Each message goes to one link: the messages that this one may have unacknowledged. Which numbers come,
+   * {@link ConsumerPort.given} says then. Absent where everyone gets what he wants.
+   */
+  readonly prefetch?: number
   /** How what is missing may still come; absent on a link that is ordered and reliable. */
   readonly recovery?: RecoveryTerms
   /**
@@ -290,6 +302,11 @@ export interface ConsumerPort {
    * {@link ConsumerCarrier.request}; without messages behind it, it tells of the loss of the last ones.
    */
   numbered(next: number, origin: 'line' | 'answer'): void
+  /**
+   * What follows is numbered from `first` on, of a producer that shares its messages among links. `redelivered`: another
+   * link was given it before, and did not acknowledge it.
+   */
+  given(first: number, redelivered: boolean): void
   /** The messages of one answer, from number `from` up to but not including `to`, are all here. */
   answered(from: number, to: number): void
   /** The producer says that the stream ends before `next`. Where numbers are counted, {@link checkpoint} goes first. */

@@ -28,6 +28,8 @@ export interface Framing {
   readonly maxBytes?: number
   /** How a peer that counts numbers is told that some will not come. Absent where the wire has no word for it. */
   readonly skip?: SkipFraming
+  /** How a peer that counts numbers is told which ones come next, of messages that links share. Absent as {@link skip}. */
+  readonly run?: RunFraming
 }
 
 /** Why numbers will not come: passed over by the link's own filter, or dropped by the producer's policy. */
@@ -38,4 +40,11 @@ export interface SkipFraming {
   readonly size: number
   /** Writes a SKIP of `count` numbers at `at`. */
   write(target: Uint8Array, at: number, count: number, reason: SkipReason): void
+}
+
+export interface RunFraming {
+  /** Bytes of one RUN. */
+  readonly size: number
+  /** Writes at `at` that what follows is numbered from `first` on, and whether another link was given it before. */
+  write(target: Uint8Array, at: number, first: number, redelivered: boolean): void
 }

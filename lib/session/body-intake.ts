@@ -19,6 +19,8 @@ export class BodyIntake<D extends ChunkReader> {
     private readonly messages: MessageReader,
     private readonly maxMessageBytes: number,
     decoderFor: (onRecord: OnRecord) => D,
+    /** Stamps say which number comes. */
+    private readonly counts = true,
   ) {
     this.decoder = decoderFor((bytes, start, end) => this.#take(bytes, start, end))
   }
@@ -47,7 +49,7 @@ export class BodyIntake<D extends ChunkReader> {
     if (size > this.maxMessageBytes) {
       throw badPeer(`peer sent a message of ${size} bytes, at most ${this.maxMessageBytes} are accepted`)
     }
-    this.#stamps.tell(port, messages.body, bytes)
+    if (this.counts) this.#stamps.tell(port, messages.body, bytes)
     if (messages.pass(port, bytes)) return true
     this.#paused = true
     if (!this.decoder.closed) this.wire.pause()

@@ -4,6 +4,7 @@ import { readCheckpoint } from '../framing/zmtp/heartbeat.js'
 import {
   type Introduction,
   readEnd,
+  readRun,
   readStream,
   writeAck,
   writeIntroduction,
@@ -14,7 +15,10 @@ import type { ConsumerCarrier, ConsumerContext, ConsumerPort } from '../transpor
 import { Session, type SessionSetup } from './session.js'
 import type { Wire } from './wire.js'
 
-const ROLE = { type: 'SUB', serves: ['PUB', 'XPUB'], what: 'a consumer' }
+const ROLES = {
+  publish: { type: 'SUB', serves: ['PUB', 'XPUB'], what: 'a consumer' },
+  share: { type: 'PULL', serves: ['PUSH'], what: "a consumer with pattern 'share'" },
+} as const
 
 /** A consumer's end of a connection: says what is wanted, and passes messages to the inbox. */
 export class ConsumerSession extends Session<ConsumerContext> implements ConsumerCarrier {
@@ -32,8 +36,8 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
     dataFrame: number,
     private readonly claim: () => ConsumerPort,
   ) {
-    const { id, want, maxMessageBytes } = setup.context
-    super(wire, setup, ROLE, { introduction: writeIntroduction({ id, want }), maxMessageBytes, dataFrame })
+    const { id, want, maxMessageBytes, pattern } = setup.context
+    super(wire, setup, ROLES[pattern], { introduction: writeIntroduction({ id, want }), maxMessageBytes, dataFrame })
   }
 
   override message(
@@ -69,11 +73,11 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
   }
 
   subscribe(prefix: Uint8Array): void {
-    this.control(writeSubscription(true, prefix, this.minor))
+    if (!this.#shares) this.control(writeSubscription(true, prefix, this.minor))
   }
 
   unsubscribe(prefix: Uint8Array): void {
-    this.control(writeSubscription(false, prefix, this.minor))
+    if (!this.#shares) this.control(writeSubscription(false, prefix, this.minor))
   }
 
   acknowledge(messages: number): void {
@@ -102,7 +106,8 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
       ...(this.user !== undefined && { user: this.user }),
     })
     if (!this.isOpen) return
-    const words = prefixes.map((prefix) => writeSubscription(true, prefix, this.minor))
+    const wanted = this.#shares ? [] : prefixes
+    const words = wanted.map((prefix) => writeSubscription(true, prefix, this.minor))
     if (this.fanwire) words.push(writeStart(from))
     this.control(joined(words))
   }
@@ -110,6 +115,7 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
   protected override said(name: string, data: Uint8Array): void {
     if (!this.fanwire) return
     if (name === 'STREAM') this.#start(data)
+    else if (name === 'RUN') this.#run(data)
     else if (name === 'END') this.#finish(data)
   }
 
@@ -140,16 +146,30 @@ export class ConsumerSession extends Session<ConsumerContext> implements Consume
 
   #start(data: Uint8Array): void {
     if (this.flowing) throw badPeer('peer sent a second STREAM')
-    this.#port?.started(readStream(data))
+    const start = readStream(data)
+    if (this.#shares !== (start.prefetch !== undefined))
+      throw badPeer(`peer's STREAM is ${this.#shares ? 'not ' : ''}of a producer with pattern 'share'`)
+    this.#port?.started(start)
     this.flowing = true
     this.settled()
     if (this.isOpen) this.setup.flowing?.()
   }
 
+  #run(data: Uint8Array): void {
+    if (!this.flowing || !this.#shares) throw badPeer('peer sent RUN, and has no STREAM that is shared')
+    const { first, redelivered } = readRun(data)
+    this.#port?.given(first, redelivered)
+  }
+
+  /** The producer hands each message to one of its peers. */
+  get #shares(): boolean {
+    return this.setup.context.pattern === 'share'
+  }
+
   #finish(data: Uint8Array): void {
     if (!this.flowing) throw badPeer('peer sent END before its STREAM')
     const next = readEnd(data)
-    this.#port?.checkpoint(next)
+    if (!this.#shares) this.#port?.checkpoint(next)
     this.#port?.finished(next)
   }
 }

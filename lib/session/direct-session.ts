@@ -1,5 +1,6 @@
 import type { SkipReason } from '../framing/framing.js'
 import { Decoder, type TrafficHandler } from '../framing/zmtp/decoder.js'
+import { readRun } from '../framing/zmtp/peers.js'
 import type {
   Carrier,
   ConsumerCarrier,
@@ -78,7 +79,7 @@ export class DirectSession implements Carrier, ConsumerCarrier, TrafficHandler {
     if (!this.#open) return
     const { port } = this.consumer
     this.#reads(() => {
-      port.checkpoint(next)
+      if (this.producer.context.pattern !== 'share') port.checkpoint(next)
       port.finished(next)
       return true
     })
@@ -122,8 +123,12 @@ export class DirectSession implements Carrier, ConsumerCarrier, TrafficHandler {
     this.consumer.port.skipped(count, reason)
   }
 
-  /** The log holds none. */
-  command(): void {}
+  /** The log holds none; a share says which numbers come. */
+  command(name: string, data: Uint8Array): void {
+    if (name !== 'RUN') return
+    const { first, redelivered } = readRun(data)
+    this.consumer.port.given(first, redelivered)
+  }
 
   /** The consumer reads: a message above its limit, for instance, costs the connection and is the consumer's to report. */
   #reads(step: () => boolean): boolean {

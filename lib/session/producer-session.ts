@@ -19,7 +19,10 @@ import type { Wire } from './wire.js'
 export const MAX_RUN = { bytes: 256 * 1024, messages: Number.MAX_SAFE_INTEGER }
 /** A consumer sends subscriptions and nothing larger. */
 const INCOMING_MAX = 65_536
-const ROLE = { type: 'PUB', serves: ['SUB', 'XSUB'], what: 'a producer' }
+const ROLES = {
+  publish: { type: 'PUB', serves: ['SUB', 'XSUB'], what: 'a producer' },
+  share: { type: 'PUSH', serves: ['PULL'], what: "a producer with pattern 'share'" },
+} as const
 
 /** A producer's end of a connection: takes subscriptions, and passes the log's runs to the wire. */
 export class ProducerSession extends Session<ProducerContext> implements Carrier {
@@ -40,7 +43,10 @@ export class ProducerSession extends Session<ProducerContext> implements Carrier
     carries: SourcePeer['carries'],
     private readonly claim: () => ProducerPort,
   ) {
-    super(wire, setup, ROLE, { introduction: writeIntroduction({ carries }), maxMessageBytes: INCOMING_MAX })
+    super(wire, setup, ROLES[setup.context.pattern], {
+      introduction: writeIntroduction({ carries }),
+      maxMessageBytes: INCOMING_MAX,
+    })
     this.#progress = new Progress(wire, setup.context.platform)
   }
 

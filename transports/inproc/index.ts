@@ -19,6 +19,7 @@ export const inproc: Transport = {
     numbers: 'counted',
     tailLoss: true,
     maxMessageBytes: Number.MAX_SAFE_INTEGER,
+    shares: true,
   },
   listens: 'producer',
   options: {},
@@ -130,6 +131,11 @@ class Dialler {
     if (port.ended || this.#isLinked || listener === undefined) return
     if (listener.kind === kind) {
       const message = `${url} belongs to another ${kind}: one end must produce, the other consume`
+      context.fault({ code: 'CONNECT_FAILED', message, remote: url })
+      return
+    }
+    if (listener.context.pattern !== context.pattern) {
+      const message = `${url} belongs to a ${listener.kind} with pattern '${listener.context.pattern}', this ${kind} has '${context.pattern}'`
       context.fault({ code: 'CONNECT_FAILED', message, remote: url })
       return
     }

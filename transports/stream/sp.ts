@@ -19,7 +19,10 @@ export function spProducer(addresses: readonly Address[], context: ProducerConte
   if (sequence === true && body === 'raw') {
     throw badOption("sequence cannot be true with body: 'raw', which leaves no room for a number")
   }
-  const { stream, platform } = context
+  const { stream, platform, pattern } = context
+  if (sequence === true && pattern === 'share') {
+    throw badOption("sequence cannot be true with pattern 'share' over sp: what others were given would look lost")
+  }
   const stamping = sequence === true ? { stream: Buffer.from(stream), time: () => platform.time() } : undefined
   const mappings = new Set(addresses.map(mappingOf))
   // All of them before the first message: what comes later finds no log.

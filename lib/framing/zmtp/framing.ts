@@ -1,6 +1,6 @@
 import type { Framing } from '../framing.js'
 import { headerSize, MORE, writeHeader } from './frame.js'
-import { SKIP_SIZE, writeSkip } from './peers.js'
+import { RUN_SIZE, SKIP_SIZE, writeRun, writeSkip } from './peers.js'
 
 /**
  * A message of the log as ZMTP has it: two frames, byte for byte as libzmq sends them.
@@ -30,4 +30,5 @@ export const zmtpFraming: Framing = {
   },
 
   skip: { size: SKIP_SIZE, write: writeSkip },
+  run: { size: RUN_SIZE, write: writeRun },
 }

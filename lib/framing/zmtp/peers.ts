@@ -5,7 +5,7 @@ import { ascii, badPeer, readAscii, readU64 } from './bytes.js'
 import { command } from './frame.js'
 
 /**
- * What fanwire peers say to each other beside ZMTP: a property of READY and five commands, all of which other peers
+ * What fanwire peers say to each other beside ZMTP: a property of READY and six commands, all of which other peers
  * ignore. `docs/fanwire-peers.md` tells when each may be said, with vectors.
  */
 
@@ -16,6 +16,7 @@ export const NAME_SIZE = 10
 export const LEAST_ALLOWANCE = 1024
 /** What a producer adds to its introduction: the length of a name, the name, the run. */
 const CARRIES_SIZE = 1 + NAME_SIZE + 8
+const STREAM_SIZE = NAME_SIZE + 32
 
 export interface Introduction {
   readonly version: number
@@ -76,20 +77,26 @@ export function readIntroduction(value: Uint8Array): Introduction {
  * The producer's first words.
  *
  *     "STREAM", name (10), run u64, next u64, oldest u64, allowance u64
+ *     "STREAM", …, messages u64                                          where links share the messages
  */
 export function writeStream(start: StreamStart): Uint8Array {
-  const data = new Uint8Array(NAME_SIZE + 32)
+  const { prefetch } = start
+  const data = new Uint8Array(prefetch === undefined ? STREAM_SIZE : STREAM_SIZE + 8)
   data.set(ascii(start.stream))
   writeU64(data, 10, start.run)
   writeU64(data, 18, start.next)
   writeU64(data, 26, start.oldest)
   writeU64(data, 34, start.allowance ?? Number.MAX_SAFE_INTEGER)
+  if (prefetch !== undefined) writeU64(data, STREAM_SIZE, prefetch)
   return command('STREAM', data)
 }
 
 /** @throws {FanwireError} `BAD_PEER` */
 export function readStream(data: Uint8Array): StreamStart {
-  needSize('STREAM', data, NAME_SIZE + 32)
+  const isShared = data.length === STREAM_SIZE + 8
+  if (!isShared) needSize('STREAM', data, STREAM_SIZE)
+  const prefetch = isShared ? readU64(data, STREAM_SIZE) : undefined
+  if (prefetch === 0) throw badPeer('peer shares its messages and allows none of them')
   const allowance = readU64(data, 34)
   // Acknowledgements go by its quarters: one of a few bytes would make the consumer answer every message.
   if (allowance < LEAST_ALLOWANCE) {
@@ -101,6 +108,7 @@ export function readStream(data: Uint8Array): StreamStart {
     next: readU64(data, 18),
     oldest: readU64(data, 26),
     allowance,
+    ...(prefetch !== undefined && { prefetch }),
   }
 }
 
@@ -169,6 +177,32 @@ export function readSkipCount(bytes: Uint8Array, at: number): number {
   const count = readU64(bytes, at)
   if (count === 0) throw badPeer('peer sent a SKIP of no numbers')
   return count
+}
+
+export const RUN_SIZE = 15
+
+/**
+ * Says that the messages that follow are numbered from `first` on, where links share the messages.
+ *
+ *     04 0d 03 "RUN", mark u8: 0 new, 1 redelivered, first u64
+ */
+export function writeRun(target: Uint8Array, at: number, first: number, redelivered: boolean): void {
+  target[at] = 0x04
+  target[at + 1] = 0x0d
+  target[at + 2] = 0x03
+  target[at + 3] = 0x52
+  target[at + 4] = 0x55
+  target[at + 5] = 0x4e
+  target[at + 6] = redelivered ? 1 : 0
+  writeU64(target, at + 7, first)
+}
+
+/** @throws {FanwireError} `BAD_PEER` */
+export function readRun(data: Uint8Array): { readonly first: number; readonly redelivered: boolean } {
+  needSize('RUN', data, 9)
+  const [mark] = data
+  if (mark !== 0 && mark !== 1) throw badPeer(`peer sent a RUN with the mark ${mark}, which is neither 0 nor 1`)
+  return { first: readU64(data, 1), redelivered: mark === 1 }
 }
 
 /**

@@ -8,7 +8,10 @@ import type { ConversationSetup } from '../conversation.js'
 import type { Wire } from '../wire.js'
 import { SpSession } from './session.js'
 
-const ROLE = { own: 'SUB', peer: 'PUB', what: 'a consumer' } as const
+const ROLES = {
+  publish: { own: 'SUB', peer: 'PUB', what: 'a consumer' },
+  share: { own: 'PULL', peer: 'PUSH', what: "a consumer with pattern 'share'" },
+} as const
 
 /** The most that stands beside topic and data in a body. */
 const OVERHEAD = 1 + STAMP_SIZE
@@ -28,8 +31,8 @@ export class SpConsumerSession extends SpSession<ConsumerContext> implements Con
     messages: MessageReader,
     private readonly claim: () => ConsumerPort,
   ) {
-    super(wire, setup, ROLE)
-    const { platform, maxMessageBytes } = setup.context
+    super(wire, setup, ROLES[setup.context.pattern])
+    const { platform, maxMessageBytes, pattern } = setup.context
     this.#intake = new BodyIntake(
       wire,
       messages,
@@ -40,6 +43,8 @@ export class SpConsumerSession extends SpSession<ConsumerContext> implements Con
           maxBodyBytes: maxMessageBytes + OVERHEAD,
           allocate: (size) => platform.allocate(size),
         }),
+      // Of a stream that is shared, a stamp cannot say which numbers others were given.
+      pattern === 'publish',
     )
   }
 

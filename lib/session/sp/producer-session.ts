@@ -6,7 +6,10 @@ import { Progress } from '../progress.js'
 import type { Wire } from '../wire.js'
 import { SpSession } from './session.js'
 
-const ROLE = { own: 'PUB', peer: 'SUB', what: 'a producer' } as const
+const ROLES = {
+  publish: { own: 'PUB', peer: 'SUB', what: 'a producer' },
+  share: { own: 'PUSH', peer: 'PULL', what: "a producer with pattern 'share'" },
+} as const
 
 const MAX_RUN = { bytes: 256 * 1024, messages: Number.MAX_SAFE_INTEGER }
 
@@ -26,7 +29,7 @@ export class SpProducerSession extends SpSession<ProducerContext> implements Car
     private readonly mapping: SpMapping,
     private readonly claim: () => ProducerPort,
   ) {
-    super(wire, setup, ROLE)
+    super(wire, setup, ROLES[setup.context.pattern])
     this.#progress = new Progress(wire, setup.context.platform)
   }
 
@@ -51,7 +54,9 @@ export class SpProducerSession extends SpSession<ProducerContext> implements Car
   }
 
   protected override received(chunk: Uint8Array): void {
-    throw badPeer(`peer is a subscriber and sent ${chunk.length} bytes after its header, where it must send nothing`)
+    const { peer } = ROLES[this.setup.context.pattern]
+    const what = peer === 'SUB' ? 'a subscriber' : 'a PULL socket'
+    throw badPeer(`peer is ${what} and sent ${chunk.length} bytes after its header, where it must send nothing`)
   }
 
   protected override get holds(): boolean {

@@ -31,6 +31,7 @@ test('lets one acknowledgement at most wait for a producer that does not read', 
   const context = {
     platform,
     role: 'dial',
+    pattern: 'publish',
     options: {},
     maxMessageBytes: 1_000,
     signal: undefined,

@@ -1,4 +1,5 @@
 import { Decoder } from '../../../lib/framing/zmtp/decoder.js'
+import { readRun } from '../../../lib/framing/zmtp/peers.js'
 import type { Carrier, Peer, ProducerPort, StartFrom, StreamStart } from '../../../lib/transport.js'
 
 /** A message as a peer has read it. */
@@ -7,6 +8,8 @@ export interface Read {
   readonly number: number | undefined
   readonly topic: string
   readonly data: Uint8Array
+  /** Another peer had been given it before, as the producer says. */
+  readonly redelivered: boolean
 }
 
 /**
@@ -22,6 +25,7 @@ export class FakePeer implements Carrier {
   start: StreamStart | undefined
   #port: ProducerPort | undefined
   #next: number | undefined
+  #redelivered = false
   #kernel: Uint8Array[] = []
   #free: number
   #outstanding = false
@@ -49,6 +53,7 @@ export class FakePeer implements Carrier {
             number,
             topic: text.decode(chunk.subarray(topicStart, topicEnd)),
             data: chunk.slice(dataStart, dataEnd),
+            redelivered: this.#redelivered,
           })
           return true
         },
@@ -56,8 +61,11 @@ export class FakePeer implements Carrier {
           this[reason] += count
           if (this.#next !== undefined) this.#next += count
         },
-        command: (name) => {
-          throw new Error(`unexpected command ${name}`)
+        command: (name, data) => {
+          if (name !== 'RUN' || this.kind !== 'fanwire') throw new Error(`unexpected command ${name}`)
+          const { first, redelivered } = readRun(data)
+          this.#next = first
+          this.#redelivered = redelivered
         },
       },
       { maxMessageBytes: Number.MAX_SAFE_INTEGER },
@@ -118,7 +126,8 @@ export class FakePeer implements Carrier {
     }
   }
 
-  acknowledge(): void {
-    if (this.kind === 'fanwire' && this.closed === null) this.#port?.acknowledged(this.read.length)
+  /** Acknowledges what it has read, or the first `messages` of it. */
+  acknowledge(messages = this.read.length): void {
+    if (this.kind === 'fanwire' && this.closed === null) this.#port?.acknowledged(messages)
   }
 }

@@ -17,6 +17,8 @@ export interface FakeMessage {
 
 /** A connection of which a test makes messages one by one, or several that share a chunk. */
 export class FakeSource implements MessageSource {
+  readonly redelivered = false
+  readonly settlesWhenTaken = false
   readonly tally = new Tally()
   readonly names: TopicNames
   /** The places of messages that are done. */

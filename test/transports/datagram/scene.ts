@@ -53,6 +53,7 @@ export async function openProducer(
   const end = await transport.produce(addresses, {
     platform: context.platform,
     role: options.role ?? 'dial',
+    pattern: 'publish',
     options: checked.own,
     maxMessageBytes: checked.maxMessageBytes,
     signal: undefined,
@@ -87,6 +88,7 @@ export async function openConsumer(
     const end = await transport.consume(address, {
       platform: context.platform,
       role: options.role ?? 'listen',
+      pattern: 'publish',
       options: checked.own,
       maxMessageBytes: checked.maxMessageBytes,
       signal: undefined,

@@ -62,6 +62,7 @@ export class Stage {
     return {
       platform: this.platform,
       role: role ?? (inproc.listens === kind ? 'listen' : 'dial'),
+      pattern: 'publish',
       options: {},
       maxMessageBytes: maxMessageBytes ?? 16_777_216,
       signal,

@@ -16,6 +16,7 @@ import type {
   ConsumerPort,
   Fault,
   LogEnd,
+  Pattern,
   Peer,
   ProducerContext,
   ProducerPort,
@@ -53,6 +54,7 @@ export type LinkEvent =
   | { readonly type: 'start'; readonly from: StartFrom }
   | { readonly type: 'started'; readonly start: StreamStart }
   | { readonly type: 'message'; readonly topic: string; readonly data: string; readonly frames?: readonly string[] }
+  | { readonly type: 'given'; readonly first: number; readonly redelivered: boolean }
   | { readonly type: 'skipped'; readonly count: number; readonly reason: string }
   | { readonly type: 'checkpoint' | 'finished' | 'numbered'; readonly next: number }
   | { readonly type: 'acknowledged'; readonly messages: number }
@@ -169,6 +171,10 @@ export class ConsumerLinkDouble extends LinkDouble implements ConsumerPort {
     return this.room > 0
   }
 
+  given(first: number, redelivered: boolean): void {
+    this.events.push({ type: 'given', first, redelivered })
+  }
+
   skipped(count: number, reason: string): void {
     this.events.push({ type: 'skipped', count, reason })
   }
@@ -206,6 +212,7 @@ export interface EndDouble<L extends LinkDouble> {
 
 export interface Setup {
   readonly role?: 'listen' | 'dial'
+  readonly pattern?: Pattern
   readonly options?: Readonly<Record<string, unknown>>
   readonly maxMessageBytes?: number
   readonly signal?: AbortSignal
@@ -291,6 +298,7 @@ function surroundings<L>(setup: Setup, table: OptionTable) {
   const context = {
     platform,
     role: setup.role ?? 'listen',
+    pattern: setup.pattern ?? 'publish',
     options: checkOptions(table, setup.options, undefined, 'a test'),
     maxMessageBytes: setup.maxMessageBytes ?? 1 << 20,
     signal: setup.signal,
