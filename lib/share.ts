@@ -319,11 +319,17 @@ export class Share implements Outlet, LogPort, TurnstileHost, ShareLinkHost {
   #distribute(): void {
     if (this.#distributing || this.#closed) return
     this.#distributing = true
+    let turns = 0
+    let most = 0
     while (this.waiting > 0) {
       const link = this.#choose()
       if (link === undefined) break
-      // A few tasks for many that are idle go to many.
-      const most = Math.ceil(this.waiting / this.#ready.size)
+      if (turns === 0) {
+        // A few tasks for many that are idle go to many.
+        turns = this.#ready.size
+        most = Math.ceil(this.waiting / turns)
+      }
+      turns--
       this.#ready.delete(link)
       if (this.#give(link, most) && link.room > 0) this.#ready.add(link)
     }

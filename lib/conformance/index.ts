@@ -7,6 +7,7 @@ import { testLoss } from './loss.js'
 import { testOpening } from './opening.js'
 import { testOverflow } from './overflow.js'
 import { testResume } from './resume.js'
+import { testSharing } from './sharing.js'
 import { Stage } from './stage.js'
 import { testStamps } from './stamps.js'
 import { testStates } from './states.js'
@@ -47,6 +48,7 @@ export function testTransport(kit: Kit, subject: Subject): void {
     testOverflow(scenario)
     testLoss(scenario)
     testStamps(scenario)
+    testSharing(scenario)
     testClosing(scenario)
     testStates(scenario)
     testInterleavings(scenario, subject.seeds ?? [1, 2, 3, 4, 5])

@@ -1,5 +1,5 @@
 import type { Consumer, Source } from '../consumer.js'
-import { balanceLink, balanceProducer, balanceStream, countDropped } from '../ledger.js'
+import { balanceLink, balanceProducer, balanceShare, balanceStream, countDropped } from '../ledger.js'
 import type { Producer } from '../producer.js'
 import type { Link } from '../producer-face.js'
 
@@ -65,7 +65,9 @@ function producerImbalance(producer: Producer): string | undefined {
   const stats = producer.stats()
   const { used, limit } = stats.memory
   if (used < 0 || used > limit) return `memory.used is ${used}, which is not within 0 and ${limit}`
-  const sums = [balanceProducer(stats), ...[...stats.links, ...stats.ended].map(balanceLink)]
+  const links = [...stats.links, ...stats.ended]
+  const share = stats.waiting === undefined ? undefined : balanceShare(stats, links)
+  const sums = [balanceProducer(stats), share, ...links.map(balanceLink)]
   const wrong = sums.find((sum) => sum !== undefined)
   return wrong === undefined ? undefined : `${wrong} in ${JSON.stringify(stats)}`
 }

@@ -77,7 +77,7 @@ export class Gate implements Wire {
    */
   receive(chunk: Uint8Array): void {
     if (this.#phase === 'open' && this.#opener === undefined) this.#keeper.traffic(chunk)
-    else if (this.#phase === 'greeting') this.#greet(joined([this.#greeting, chunk]))
+    else if (this.#phase === 'greeting') this.#greet(this.#greeting, chunk)
     else {
       this.#frames.push(chunk)
       this.#read()
@@ -118,7 +118,9 @@ export class Gate implements Wire {
     this.wire.destroy()
   }
 
-  #greet(bytes: Uint8Array): void {
+  #greet(before: Uint8Array, chunk: Uint8Array): void {
+    const missing = GREETING_SIZE - before.length
+    const bytes = joined([before, chunk.subarray(0, missing)])
     this.#greeting = bytes
     const greeting = readGreeting(bytes)
     if (greeting === undefined) return
@@ -129,7 +131,8 @@ export class Gate implements Wire {
     }
     this.#minor = greeting.minor
     this.#greeting = EMPTY
-    this.#frames.push(bytes.subarray(GREETING_SIZE))
+    // Messages may stand behind it, and are kept in memory of the kind in which they come.
+    this.#frames.push(chunk.subarray(missing))
     this.#phase = 'handshake'
     // A server waits for what its client claims; everybody else says nothing of itself to a peer that is not wanted.
     if (!this.admission.asServer) this.#ask({}, () => this.#begin())

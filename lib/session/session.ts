@@ -91,7 +91,7 @@ export abstract class Session<C extends Context = Context>
     this.heartbeat.heard()
     if (this.#gate !== undefined) this.#gate.receive(chunk)
     else if (this.#greeting === undefined) this.decoder.push(chunk)
-    else this.#greet(joined([this.#greeting, chunk]))
+    else this.#greet(this.#greeting, chunk)
   }
 
   protected override get holds(): boolean {
@@ -225,7 +225,9 @@ export abstract class Session<C extends Context = Context>
     this.pinged(context)
   }
 
-  #greet(bytes: Uint8Array): void {
+  #greet(before: Uint8Array, chunk: Uint8Array): void {
+    const missing = GREETING_SIZE - before.length
+    const bytes = joined([before, chunk.subarray(0, missing)])
     this.#greeting = bytes
     const greeting = readGreeting(bytes)
     if (greeting === undefined) return
@@ -235,7 +237,8 @@ export abstract class Session<C extends Context = Context>
     }
     this.minor = minor
     this.#greeting = undefined
-    if (bytes.length > GREETING_SIZE) this.decoder.push(bytes.subarray(GREETING_SIZE))
+    // Messages may stand behind it, and are kept in memory of the kind in which they come.
+    if (chunk.length > missing) this.decoder.push(chunk.subarray(missing))
   }
 }
 

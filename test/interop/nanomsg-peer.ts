@@ -3,17 +3,19 @@
 //
 //     sub bind|connect URL PREFIX            prints each body in hex, a line each
 //     pub bind|connect URL FILE SECONDS      publishes the content of the file again and again
+//     pull bind|connect URL                  prints each body in hex, a line each
+//     push bind|connect URL FILE SECONDS     pushes the content of the file again and again
 //     count bind|connect URL TOPIC AT_ONCE   publishes TOPIC, a zero, and numbers from 0 on, some every millisecond
 import { readFileSync } from 'node:fs'
 import { type Socket, socket } from 'nanomsg'
 
 const [kind, how, url = '', first = '', second = ''] = process.argv.slice(2)
 
-if (kind === 'sub') {
-  const subscriber = open(socket('sub', { chan: [first] }))
+if (kind === 'sub' || kind === 'pull') {
+  const subscriber = open(kind === 'sub' ? socket('sub', { chan: [first] }) : socket('pull'))
   subscriber.on('data', (data: Buffer | string) => process.stdout.write(`${Buffer.from(data).toString('hex')}\n`))
-} else if (kind === 'pub') {
-  const publisher = open(socket('pub', { tcpnodelay: true }))
+} else if (kind === 'pub' || kind === 'push') {
+  const publisher = open(socket(kind, { tcpnodelay: true }))
   const data = readFileSync(first)
   setInterval(() => publisher.send(data), Number(second) * 1_000)
 } else {

@@ -10,7 +10,7 @@ declare module 'nanomsg' {
   }
 
   export function socket(
-    type: 'pub' | 'sub',
+    type: 'pub' | 'sub' | 'push' | 'pull',
     options?: { readonly chan?: readonly string[]; readonly rcvmaxsize?: number; readonly tcpnodelay?: boolean },
   ): Socket
 }

@@ -37,6 +37,9 @@ export interface Tool {
   subscriber(role: Meeting['role'], url: string, prefix: string): readonly [string, ...string[]]
   /** That of a publisher of the same content again and again. */
   publisher(role: Meeting['role'], url: string, content: Content): readonly [string, ...string[]]
+  /** The same of sockets that hand each body to one peer. */
+  puller(role: Meeting['role'], url: string): readonly [string, ...string[]]
+  pusher(role: Meeting['role'], url: string, content: Content): readonly [string, ...string[]]
 }
 
 /** What a publisher publishes. */
@@ -54,6 +57,8 @@ const nanomsg: Tool = {
   interval: 0.02,
   subscriber: (role, url, prefix) => [process.execPath, PROGRAM, 'sub', socketWord(role), url, prefix],
   publisher: (role, url, { file }) => [process.execPath, PROGRAM, 'pub', socketWord(role), url, file, '0.02'],
+  puller: (role, url) => [process.execPath, PROGRAM, 'pull', socketWord(role), url],
+  pusher: (role, url, { file }) => [process.execPath, PROGRAM, 'push', socketWord(role), url, file, '0.02'],
 }
 
 const nanocat: Tool = {
@@ -62,11 +67,9 @@ const nanocat: Tool = {
   limited: true,
   interval: 0.02,
   subscriber: (role, url, prefix) => ['nanocat', '--sub', `--${socketWord(role)}`, url, '--hex', '--subscribe', prefix],
-  publisher: (role, url, { file, isEmpty }) => {
-    // It dies of an empty file.
-    const content = isEmpty ? ['--data', ''] : ['--file', file]
-    return ['nanocat', '--pub', `--${socketWord(role)}`, url, ...content, '--interval', '0.02']
-  },
+  publisher: (role, url, content) => ['nanocat', '--pub', ...nanocatSends(role, url, content)],
+  puller: (role, url) => ['nanocat', '--pull', `--${socketWord(role)}`, url, '--hex'],
+  pusher: (role, url, content) => ['nanocat', '--push', ...nanocatSends(role, url, content)],
 }
 
 const nngcat: Tool = {
@@ -76,6 +79,8 @@ const nngcat: Tool = {
   interval: 1,
   subscriber: (role, url, prefix) => ['nngcat', '--sub', `--${role}`, url, '--hex', '--subscribe', prefix],
   publisher: (role, url, { file }) => ['nngcat', '--pub', `--${role}`, url, '--file', file, '--interval', '1'],
+  puller: (role, url) => ['nngcat', '--pull', `--${role}`, url, '--hex'],
+  pusher: (role, url, { file }) => ['nngcat', '--push', `--${role}`, url, '--file', file, '--interval', '1'],
 }
 
 export const tools: readonly Tool[] = [nanomsg, nanocat, nngcat]
@@ -190,6 +195,12 @@ export class Peer {
     this.#process.kill('SIGKILL')
     await this.#ended
   }
+}
+
+function nanocatSends(role: Meeting['role'], url: string, { file, isEmpty }: Content): string[] {
+  // It dies of an empty file.
+  const content = isEmpty ? ['--data', ''] : ['--file', file]
+  return [`--${socketWord(role)}`, url, ...content, '--interval', '0.02']
 }
 
 function socketWord(role: Meeting['role']): 'bind' | 'connect' {

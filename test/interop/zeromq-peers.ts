@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Consumer, Message } from 'fanwire'
 import type { Test } from 'tap'
-import type { Publisher, Socket, Subscriber, XPublisher, XSubscriber } from 'zeromq'
+import type { Publisher, Pull, Push, Socket, Subscriber, XPublisher, XSubscriber } from 'zeromq'
 import { ownHost } from '../support/host.js'
 
 /** How the two ends meet. */
@@ -29,7 +29,7 @@ export const SUBSCRIBER = { linger: 0, receiveTimeout: 10_000 }
 /** Opens a fanwire end that meets `socket`, and closes both when the test is over. */
 export async function meet<End extends FanwireEnd>(
   t: Test,
-  socket: Publisher | XPublisher | Subscriber | XSubscriber,
+  socket: Publisher | XPublisher | Subscriber | XSubscriber | Push | Pull,
   { scheme, role }: Meeting,
   open: (url: string, role: Meeting['role']) => Promise<End>,
 ): Promise<End> {

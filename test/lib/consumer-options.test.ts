@@ -35,6 +35,7 @@ t.test('completes what is not given', async (t) => {
     lines: 'arbitrate',
     holdMs: 3_000,
     id: undefined,
+    pattern: 'publish',
     own: {},
   })
   t.ok(Object.isFrozen(complete))

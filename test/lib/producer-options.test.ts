@@ -10,7 +10,7 @@ const MIB = 1024 * KIB
 const badOption = { name: 'FanwireError', code: 'BAD_OPTION' }
 
 const transport = (options: OptionTable = {}): Transport => ({
-  schemes: [],
+  schemes: ['tcp'],
   traits: {
     ordered: true,
     reliable: true,
@@ -46,6 +46,8 @@ t.test('completes what is not given', async (t) => {
     sequence: undefined,
     role: undefined,
     pattern: 'publish',
+    prefetch: undefined,
+    share: undefined,
     codec: undefined,
     signal: undefined,
     transport: [],
@@ -105,8 +107,9 @@ t.test('refuses what cannot be, naming it', async (t) => {
     [{ retain: '65MiB' }, 'retain.bytes must be at most memory.bytes, which is 67108864, got 68157440'],
     [{ memory: { bytes: 1 } }, 'memory.bytes must be an integer from 1048576 to 1099511627776 (bytes), got 1'],
     [{ stream: 'short' }, "stream must be 10 characters of 0-9 and A-Z, got 'short'"],
-    [{ pattern: 'share' }, "pattern 'share' is not known to this version: everyone who wants a message gets it"],
-    [{ pattern: 'push' }, "pattern must be 'publish', got 'push'"],
+    [{ pattern: 'share' }, "pattern cannot be 'share' over tcp, where nobody can be given a message alone"],
+    [{ pattern: 'push' }, "pattern must be one of 'publish', 'share', got 'push'"],
+    [{ prefetch: '10' }, "prefetch needs pattern: 'share'"],
     [{ codec: {} }, 'codec must be a codec, an object with encode() and decode(), got an object'],
     [{ transport: [{}] }, 'transport must be a transport, an object with produce() and consume(), got an object'],
     [{ topics: [''] }, 'topics is not an option of producers over tcp; '],

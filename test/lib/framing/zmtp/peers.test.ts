@@ -6,15 +6,18 @@ import { readMetadata, writeReady } from '../../../../lib/framing/zmtp/handshake
 import { readCheckpoint, readPing, writeCheckpoint, writePong } from '../../../../lib/framing/zmtp/heartbeat.js'
 import {
   PROPERTY,
+  RUN_SIZE,
   readAck,
   readEnd,
   readIntroduction,
+  readRun,
   readStart,
   readStream,
   SKIP_SIZE,
   writeAck,
   writeEnd,
   writeIntroduction,
+  writeRun,
   writeSkip,
   writeStart,
   writeStream,
@@ -58,6 +61,13 @@ const VECTORS: Readonly<Record<string, Expectation>> = {
   'START latest-per-topic': start('latest-per-topic'),
   'START resume': start(RESUME),
   STREAM: { written: writeStream(STREAM), value: STREAM, read: (seen) => readStream(data(seen)) },
+  'STREAM of a share': {
+    written: writeStream({ ...STREAM, prefetch: 64 }),
+    value: { ...STREAM, prefetch: 64 },
+    read: (seen) => readStream(data(seen)),
+  },
+  'RUN new': run(1_000, false),
+  'RUN redelivered': run(258, true),
   'SKIP filtered': { written: skip(1, 'filtered'), value: [1, 'filtered'], read: (seen) => seen.skip },
   'SKIP dropped': {
     written: skip(Number.MAX_SAFE_INTEGER, 'dropped'),
@@ -84,6 +94,12 @@ const VECTORS: Readonly<Record<string, Expectation>> = {
     value: '00000000000003e8',
     read: (seen) => seen.command?.[1],
   },
+}
+
+function run(first: number, redelivered: boolean) {
+  const written = new Uint8Array(RUN_SIZE)
+  writeRun(written, 0, first, redelivered)
+  return { written, value: { first, redelivered }, read: (seen: Seen) => readRun(data(seen)) }
 }
 
 function skip(count: number, reason: 'filtered' | 'dropped'): Uint8Array {
@@ -123,7 +139,7 @@ for (const [name, bytes] of pageVectors()) {
   })
 
   test(`refuses the vector "${name}" when it is cut short or has a byte more`, async (t) => {
-    if (!/^(START|STREAM|ACK|END)/.test(name)) return
+    if (!/^(START|STREAM|RUN|ACK|END)/.test(name)) return
     const body = fromHex(read([bytes])[0]?.command?.[1] ?? '')
     for (const changed of [body.subarray(0, -1), Buffer.concat([body, Buffer.alloc(1)])]) {
       const again = { command: [name, toHex(changed)] as const }
