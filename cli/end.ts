@@ -49,6 +49,11 @@ export const endFlags = {
     help: 'when the reader is slow: backpressure, buffer:64MiB, drop:newest:10000, drop:latest-per-topic …',
     rule: text(/^/, 'text'),
   },
+  pattern: {
+    value: 'PATTERN',
+    help: 'publish (as without it), or share: each message goes to one of those who take part',
+    rule: oneOf(['publish', 'share']),
+  },
   body: { value: 'FORM', help: 'topic or raw, where the wire has no place for topics', rule: oneOf(['topic', 'raw']) },
   listen: toggle('wait to be called'),
   dial: toggle('call the other end, again and again until it is there'),
@@ -57,15 +62,16 @@ export const endFlags = {
 
 interface EndValues {
   readonly overflow: string | undefined
+  readonly pattern: string | undefined
   readonly body: string | undefined
   readonly listen: boolean
   readonly dial: boolean
 }
 
 /** What the flags say in the words of the API; what is not given is not there. */
-export function endOptions({ overflow, body, listen, dial }: EndValues): Record<string, unknown> {
+export function endOptions({ overflow, pattern, body, listen, dial }: EndValues): Record<string, unknown> {
   if (listen && dial) throw new UsageError('--listen and --dial exclude each other')
-  return { overflow, body, role: listen ? 'listen' : dial ? 'dial' : undefined }
+  return { overflow, pattern, body, role: listen ? 'listen' : dial ? 'dial' : undefined }
 }
 
 /** Opens a producer, which tells on stderr what goes wrong, and with `verbose` what happens. */

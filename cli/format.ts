@@ -6,6 +6,8 @@ export interface Printable {
   readonly stream?: string | undefined
   /** Numbers lost or declared dropped just before this message. */
   readonly missed?: number | undefined
+  /** Another consumer may have been given it before. */
+  readonly redelivered?: boolean | undefined
   /** When it was sent, in microseconds since 1970. */
   readonly time?: number | undefined
 }
@@ -23,9 +25,17 @@ export const formats = {
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function toJson({ topic, data, sequence, stream, missed, time }: Printable): object {
+function toJson({ topic, data, sequence, stream, missed, redelivered, time }: Printable): object {
   // JSON leaves out what is undefined; `missed` is worth a word only where something was.
-  return { topic, ...encode(data), sequence, stream, missed: missed || undefined, time }
+  return {
+    topic,
+    ...encode(data),
+    sequence,
+    stream,
+    missed: missed || undefined,
+    redelivered: redelivered || undefined,
+    time,
+  }
 }
 
 function encode(data: Uint8Array): { data: string; encoding?: 'base64' } {

@@ -83,5 +83,6 @@ function less(sum: EndedLedger, one: ProducerLinkLedger): EndedLedger {
     handed: sum.handed - one.handed,
     acknowledged: sum.acknowledged === undefined ? undefined : sum.acknowledged - (one.acknowledged ?? 0),
     unknown: sum.unknown === undefined ? undefined : sum.unknown - (one.unknown ?? 0),
+    ...(sum.returned !== undefined && { returned: sum.returned - (one.returned ?? 0) }),
   }
 }

@@ -76,7 +76,7 @@ export class Acknowledgement {
     while (this.#early.delete(this.#done))
     // An application that is slow all the time is told of it once.
     if (this.#pending <= this.allowance / 2) this.#stuck = false
-    if (this.#untold >= this.allowance / 4 || this.#done - this.told >= this.prefetch / 4) this.#flushSoon()
+    if (this.#untold >= this.allowance / 4 || this.#isIdle) this.#flushSoon()
     else this.#timer ??= this.#later()
   }
 
@@ -94,6 +94,12 @@ export class Acknowledgement {
     this.#closed = true
     this.#timer?.cancel()
     this.#early.clear()
+  }
+
+  /** Of what goes to others as well, the producer gives this one more as soon as it knows that there is little left. */
+  get #isIdle(): boolean {
+    if (this.prefetch === Infinity) return false
+    return this.#done === this.#received || this.#done - this.told >= this.prefetch / 4
   }
 
   #next(): void {

@@ -22,7 +22,7 @@ import {
   type OverflowText,
   type Policy,
 } from './overflow.js'
-import { checkSharing, patternRule } from './share-options.js'
+import { checkSharing } from './share-options.js'
 import { checkTopic, MAX_TOPIC_BYTES } from './topic.js'
 import type { Pattern, Resume, StartFrom, Transport } from './transport.js'
 
@@ -94,7 +94,6 @@ export const consumerOptions = {
   lines: oneOf(['arbitrate', 'separate'], 'arbitrate'),
   holdMs: duration(0, 600_000, 3_000),
   id: tenCharacters(),
-  pattern: patternRule(),
 }
 
 /** Complete options of a consumer over one transport. */

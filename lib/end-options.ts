@@ -23,6 +23,7 @@ export const endOptions = {
   signal: signal(),
   transport: transports(),
   maxMessageBytes: bytes(1, 2 ** 31, 16 * 1024 * 1024),
+  pattern: oneOf(['publish', 'share'], 'publish'),
 }
 
 /**

@@ -18,14 +18,7 @@ import {
 import { checkOverflow, type Limit, type Overflow, type OverflowChoice, type Policy } from './overflow.js'
 import type { Link } from './producer-face.js'
 import type { RetainedPast } from './retention.js'
-import {
-  checkShare,
-  checkSharing,
-  type PrefetchText,
-  patternRule,
-  prefetchRule,
-  type ShareChoice,
-} from './share-options.js'
+import { checkShare, checkSharing, type PrefetchText, prefetchRule, type ShareChoice } from './share-options.js'
 import type { Pattern, Transport } from './transport.js'
 import { readDuration, readNumber, readSize } from './units.js'
 
@@ -122,7 +115,6 @@ export const producerOptions = {
   unacknowledgedBytes: bytes(KIB, GIB),
   stream: tenCharacters(),
   sequence: boolean(),
-  pattern: patternRule(),
   prefetch: prefetchRule(),
 }
 

@@ -1,6 +1,6 @@
-import { badOption, bytes, group, integer, type OptionRule, oneOf } from './options.js'
+import { badOption, bytes, group, integer, type OptionRule } from './options.js'
 import { type CompleteLimit, checkOverflow, type Limit, type Policy, readLimit } from './overflow.js'
-import type { Pattern, Transport } from './transport.js'
+import type { Transport } from './transport.js'
 
 const KIB = 1024
 const GIB = 1024 * 1024 * KIB
@@ -11,10 +11,6 @@ const DEFAULT_MS = 5_000
 export type PrefetchText = `${number}${string}`
 
 const DEFAULT_PREFETCH: CompleteLimit = Object.freeze({ messages: 64, bytes: 64 * KIB })
-
-export function patternRule(): OptionRule<Pattern> {
-  return oneOf(['publish', 'share'], 'publish')
-}
 
 /** What one link may have unacknowledged. */
 export function prefetchRule(): OptionRule<CompleteLimit | undefined> {

@@ -12,7 +12,8 @@ t.test('json has all there is to know, on one line', async (t) => {
     formats.json(full),
     '{"topic":"a","data":"x\\ny","sequence":7,"stream":"0123456789","missed":2,"time":1700000000000000}\n',
   )
-  t.equal(formats.json(message(bytes('x'), { missed: 0 })), '{"topic":"a","data":"x"}\n')
+  t.equal(formats.json(message(bytes('x'), { missed: 0, redelivered: false })), '{"topic":"a","data":"x"}\n')
+  t.equal(formats.json(message(bytes('x'), { redelivered: true })), '{"topic":"a","data":"x","redelivered":true}\n')
   t.equal(formats.json(message(bytes([0xff, 0x00]))), '{"topic":"a","data":"/wA=","encoding":"base64"}\n')
   t.equal(
     formats.json(message(bytes([0xef, 0xbb, 0xbf], 'x'))),
