@@ -22,7 +22,7 @@ import { Subscriptions } from './subscriptions.js'
 import { Tally, type TallyCounts } from './tally.js'
 import { topicRule } from './topic.js'
 import { TopicNames } from './topic-names.js'
-import type { ConsumerEnd, Fault, SourcePeer, StartFrom, StreamStart } from './transport.js'
+import type { ConsumerEnd, Fault, Pattern, SourcePeer, StartFrom, StreamStart } from './transport.js'
 import { until } from './until.js'
 
 /** A full inbox is not announced more often than this. */
@@ -122,6 +122,8 @@ export interface ConsumerSettings {
   readonly onLoss: 'skip' | 'fail'
   readonly lines: 'arbitrate' | 'separate'
   readonly holdMs: number
+  /** @default 'publish' */
+  readonly pattern?: Pattern
   readonly codec: Codec<never> | undefined
 }
 
@@ -226,10 +228,11 @@ export class Consumer<T = Uint8Array>
   /**
    * Wants messages whose topic begins with `prefix`, too. Subscribed to twice, it must be unsubscribed from twice.
    *
-   * @throws {FanwireError} `BAD_TOPIC`, `BAD_OPTION` beyond 10,000 prefixes, `CLOSED`
+   * @throws {FanwireError} `BAD_TOPIC`, `BAD_OPTION` beyond 10,000 prefixes or with pattern `'share'`, `CLOSED`
    */
   subscribe(prefix: string | Uint8Array): this {
     if (this.#closed) throw new FanwireError('CLOSED', 'the consumer is closed')
+    this.#checkChoice()
     const added = this.subscriptions.add(checkPrefix(prefix, 'a prefix'))
     if (this.subscriptions.size > MOST_TOPICS) {
       this.subscriptions.remove(prefix)
@@ -240,8 +243,9 @@ export class Consumer<T = Uint8Array>
     return this
   }
 
-  /** Takes back one {@link subscribe}. What was never subscribed to is ignored. */
+  /** Takes back one {@link subscribe}. What was never subscribed to is ignored. @throws {FanwireError} as that does */
   unsubscribe(prefix: string | Uint8Array): this {
+    this.#checkChoice()
     const removed = this.subscriptions.remove(checkPrefix(prefix, 'a prefix'))
     if (removed !== undefined) for (const link of this.#links) link.unsubscribe(removed)
     return this
@@ -357,6 +361,12 @@ export class Consumer<T = Uint8Array>
 
   #counts(): readonly object[] {
     return this.#ends.flatMap((end) => (end.counts === undefined ? [] : [end.counts()]))
+  }
+
+  /** What a consumer passed over of what is shared would be lost to all others. */
+  #checkChoice(): void {
+    if (this.settings.pattern === 'share')
+      throw badOption("topics cannot be chosen with pattern 'share': a consumer takes whatever it is given")
   }
 
   /** What came without numbers through all links that have ended. */

@@ -362,6 +362,13 @@ for (const [options, message] of [
   })
 }
 
+t.test('a consumer that shares cannot choose topics later either', async (t) => {
+  const consumer = await createConsumer('inproc://choice', { pattern: 'share' })
+  for (const choose of [() => consumer.subscribe('a'), () => consumer.unsubscribe('')])
+    t.throws(choose, { code: 'BAD_OPTION', message: /topics cannot be chosen with pattern 'share'/ })
+  await consumer.close()
+})
+
 t.test('pattern and prefetch may stand in the URL', async (t) => {
   t.equal(parseAddress('inproc://tasks?pattern=share').query.get('pattern'), 'share')
   const producer = await createProducer('inproc://tasks?pattern=share&prefetch=2')
