@@ -71,8 +71,6 @@ function checkSharePolicy(overflow: unknown, memoryBytes: number): Policy {
 export function checkSharing(transports: readonly Transport[]): void {
   for (const { schemes, traits } of transports) {
     if (traits.shares) continue
-    throw badOption(
-      `pattern cannot be 'share' over ${schemes.join(' and ')}, where nobody can be given a message alone`,
-    )
+    throw badOption(`pattern cannot be 'share' over ${schemes.join(' and ')}, which has no word for it`)
   }
 }

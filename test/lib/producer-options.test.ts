@@ -107,7 +107,7 @@ t.test('refuses what cannot be, naming it', async (t) => {
     [{ retain: '65MiB' }, 'retain.bytes must be at most memory.bytes, which is 67108864, got 68157440'],
     [{ memory: { bytes: 1 } }, 'memory.bytes must be an integer from 1048576 to 1099511627776 (bytes), got 1'],
     [{ stream: 'short' }, "stream must be 10 characters of 0-9 and A-Z, got 'short'"],
-    [{ pattern: 'share' }, "pattern cannot be 'share' over tcp, where nobody can be given a message alone"],
+    [{ pattern: 'share' }, "pattern cannot be 'share' over tcp, which has no word for it"],
     [{ pattern: 'push' }, "pattern must be one of 'publish', 'share', got 'push'"],
     [{ prefetch: '10' }, "prefetch needs pattern: 'share'"],
     [{ codec: {} }, 'codec must be a codec, an object with encode() and decode(), got an object'],
