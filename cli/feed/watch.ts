@@ -1,3 +1,4 @@
+import { parseAddress } from '../../lib/address.js'
 import type { Consumer, ConsumerStats } from '../../lib/index.js'
 import { command, toggle } from '../command.js'
 import { openConsumer, watchFlags } from '../end.js'
@@ -8,6 +9,9 @@ import { countAsked, Watcher, watchedLines } from './watcher.js'
 
 /** Lines wait for nobody, so that what has arrived must find room while the books are kept. */
 const INBOX = 'buffer:256MiB'
+
+/** Whoever sits at a terminal would rather wait than lose something, since the other end may be on a busy machine. */
+const PATIENCE = { tries: 100, holdMs: 5_000 }
 
 export const watch = command({
   name: 'feed watch',
@@ -34,7 +38,8 @@ MoldUDP64 will do. Every option of a consumer may stand in a LINE.`,
   async run(words, { from, headless, verbose, ...flags }, stop) {
     const { urls, options } = readLines(words, flags)
     const begins = from ?? (options.requests === undefined ? 'now' : 'oldest')
-    const settings = { ...options, from: begins, sessions: 'one', overflow: INBOX }
+    const patience = options.requests === undefined ? {} : patienceOf(urls)
+    const settings = { ...options, ...patience, from: begins, sessions: 'one', overflow: INBOX }
     const consumer = await openConsumer(urls, settings, verbose, stop)
     note(`watching ${consumer.urls.join(' and ')}`)
     const watcher = new Watcher()
@@ -48,6 +53,12 @@ MoldUDP64 will do. Every option of a consumer may stand in a LINE.`,
     }
   },
 })
+
+/** What no LINE speaks of. */
+function patienceOf(urls: readonly string[]): Readonly<Record<string, number>> {
+  const isOpen = ([name]: [string, number]) => urls.every((url) => !parseAddress(url).query.has(name))
+  return Object.fromEntries(Object.entries(PATIENCE).filter(isOpen))
+}
 
 /** Settles when the stream that is heard has ended, and all of it is in the books. */
 async function follow(consumer: Consumer, watcher: Watcher, stop: AbortSignal): Promise<void> {

@@ -184,7 +184,8 @@ const plays: Readonly<Record<string, (t: Test, shell: Shell, script: Script, ear
     t.ok(watched.lines.every(({ missed }) => missed > 0))
   },
   'one line alone; all that is lost on it is asked for': async (t, shell, script) => {
-    const { watched, sent } = await published(shell, script, 'multicast://239.192.26.1:26401 --impair loss=10%')
+    const line = 'multicast://239.192.26.1:26401 --impair loss=10%'
+    const { watched, sent } = await published(shell, script, line, '2s')
     t.match(watched, { digest: sent.file.digest, ledger: { lost: 0 } })
     t.same([watched.lines.length, watched.lines[0]?.missed], [1, watched.asked])
     t.ok(watched.asked > 0)
@@ -238,9 +239,14 @@ async function watching(shell: Shell, lines: string): Promise<Script> {
 }
 
 /** Publishes to the watcher that is the example, and lets the feed end as soon as all has arrived. */
-async function published(shell: Shell, script: Script, lines = ''): Promise<{ watched: Watched; sent: Published }> {
+async function published(
+  shell: Shell,
+  script: Script,
+  lines = '',
+  linger = '500ms',
+): Promise<{ watched: Watched; sent: Published }> {
   await script.printed(/watching/, 'stderr')
-  const other = shell.run(`fanwire feed publish --speed 40000/s --linger 500ms ${lines}`)
+  const other = shell.run(`fanwire feed publish --speed 40000/s --linger ${linger} ${lines}`)
   await Promise.all([script.ended, other.ended])
   return { watched: lastLine(script), sent: lastLine(other) }
 }

@@ -108,6 +108,33 @@ t.test('a file that ends within a record is published up to there; one that cann
   t.match(absent.stderr, /^fanwire: cannot read .*absent: ENOENT[^\n]*\n$/)
 })
 
+t.test('a watcher is patient with whoever it asks, unless its line says otherwise', async (t) => {
+  const own = [...records(day)].slice(0, 3)
+  for (const [tries, lost] of [
+    ['', 0],
+    ['&tries=5', 1],
+  ] as const) {
+    const { socket: server, port } = await open(t)
+    let asked = 0
+    server.on('message', (_, remote) => {
+      asked++
+      if (asked === 8) server.send(packet(2, own.slice(1, 2)), remote.port, remote.address)
+    })
+    const { port: free, socket: lent } = await open(t)
+    lent.close()
+    const url = `udp://${ownHost}:${free}?retryMs=1&retryMaxMs=1${tries}`
+    const watch = fanwire(t, ['feed', 'watch', url, '--headless', '--from=now', `--requests=${ownHost}:${port}`])
+    await watch.printed(/watching/, 'stderr')
+    const { socket } = await open(t)
+    for (const bytes of [packet(1, own.slice(0, 1)), packet(3, own.slice(2)), header(4, END_OF_SESSION)]) {
+      socket.send(bytes, free, ownHost)
+    }
+    t.equal(await watch.ended, 0)
+    t.match(JSON.parse(watch.stdout), { messages: 3 - lost, ledger: { received: 3 - lost, lost } })
+    t.equal(asked, lost === 0 ? 8 : 5)
+  }
+})
+
 async function open(t: Test) {
   const socket = createSocket('udp4').bind(0, ownHost)
   await once(socket, 'listening')
