@@ -64,8 +64,9 @@ export class Recovery {
   #asks: Ask[] = []
   #size = FIRST_SIZE
   #requests = 0
-  /** When an answer last brought something. */
+  /** When an answer last brought something, or would have found no room. */
   #progressAt = -Infinity
+  #plannedAt = -Infinity
 
   /**
    * @param giveUpMs how long a number may be missing without any answer that brings something
@@ -90,12 +91,22 @@ export class Recovery {
     return true
   }
 
+  /** There is no room here for now: this time does not count, nor do requests that wait for their answer. */
+  rest(now: number): void {
+    this.#progressAt = now
+    this.#asks = this.#asks.map((ask) =>
+      ask.due > this.#plannedAt ? { ...ask, tries: ask.tries - 1, due: -Infinity } : ask,
+    )
+    this.#plannedAt = now
+  }
+
   /**
    * @param missing sorted by number, and by age
    * @param pipelined how many requests may wait for their answer at this time
    */
   plan(missing: Iterable<MissingRange>, now: number, pipelined = this.terms.requests.pipelined): Plan {
     const { reorderMs, requests } = this.terms
+    this.#plannedAt = now
     const lost: Range[] = []
     const asks: Ask[] = []
     let next = Infinity

@@ -64,6 +64,8 @@ export class Stream {
   readonly #lines = new Set<Line>()
   readonly #reorderMs: number
   readonly #recovery: Recovery | undefined
+  /** How long to wait for room before there is anything to ask for. */
+  readonly #restMs: number
   /** The number at which the producer says that it ends. */
   #end: number | undefined
   /** Nothing new has come since, though lines do bring something. */
@@ -100,6 +102,7 @@ export class Stream {
     this.#fetches = past
     this.#reorderMs = Math.min(recovery?.reorderMs ?? 0, settings.holdMs)
     const requests = settings.holdMs === 0 ? undefined : recovery?.requests
+    this.#restMs = Math.min(requests?.retryMs ?? 0, settings.holdMs)
     if (requests === undefined) return
     const random = () => new DataView(platform.random(new Uint8Array(4)).buffer).getUint32(0) / 2 ** 32
     this.#recovery = new Recovery({ reorderMs: this.#reorderMs, requests }, settings.holdMs, random)
@@ -162,17 +165,23 @@ export class Stream {
     return true
   }
 
-  /** An answer to a request has brought the numbers from `from` up to but not including `to`. */
+  /** An answer to a request has brought the numbers from `from` up to but not including `to`, or found no room. */
   answered(from: number, to: number): void {
     const recovery = this.#recovery
     if (recovery === undefined) return
     const now = this.platform.now()
+    if (from === to) {
+      recovery.rest(now)
+      return
+    }
     if (this.#fetches) {
       // The first that the producer still has.
       this.#fetches = false
       this.#gaps.begin(from)
     }
-    if (recovery.answered(from, to, now) && this.#gaps.open) this.#recover(now)
+    if (!recovery.answered(from, to, now) || !this.#gaps.open) return
+    if (this.host.full) this.#rest(recovery, now)
+    else this.#recover(now)
   }
 
   /** The producer says that `number` will never be. */
@@ -347,22 +356,34 @@ export class Stream {
     this.#timer = this.platform.timer(Math.max(1, delayMs), () => {
       this.#timer = undefined
       if (!this.#gaps.open) return
-      // What is missing may lie unread in this very process: then it is given the whole time once more.
-      if (this.host.full) this.#wait(this.settings.holdMs)
-      else this.#look(this.platform.now())
+      this.#look(this.platform.now())
     })
   }
 
   /** Time has passed with something missing. */
   #look(now: number): void {
     const gaps = this.#gaps
-    if (this.#recovery !== undefined) {
-      this.#recover(now)
+    const recovery = this.#recovery
+    if (recovery !== undefined) {
+      if (this.host.full) this.#rest(recovery, now)
+      else this.#recover(now)
+      return
+    }
+    if (this.host.full) {
+      // What is missing may lie unread in this very process: then it is given the whole time once more.
+      this.#wait(this.settings.holdMs)
       return
     }
     if (this.live) gaps.settle(this.#passed(), now - this.#reorderMs)
     gaps.settle(Infinity, now - this.settings.holdMs)
     this.#settle()
+  }
+
+  /** What would be answered now found no room: asks when there is some, with all the time that there was at first. */
+  #rest(recovery: Recovery, now: number): void {
+    this.#lookedAt = now
+    recovery.rest(now)
+    this.#wait(this.#restMs)
   }
 
   /** Asks for what is missing, and gives up what was asked for in vain. */

@@ -307,7 +307,10 @@ export interface ConsumerPort {
    * link was given it before, and did not acknowledge it.
    */
   given(first: number, redelivered: boolean): void
-  /** The messages of one answer, from number `from` up to but not including `to`, are all here. */
+  /**
+   * The messages of one answer, from number `from` up to but not including `to`, are all here; none when the two are the
+   * same, as there was no room for them.
+   */
   answered(from: number, to: number): void
   /** The producer says that the stream ends before `next`. Where numbers are counted, {@link checkpoint} goes first. */
   finished(next: number): void

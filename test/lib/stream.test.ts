@@ -12,6 +12,11 @@ function describe({ from, to, missing, state }: GapChange): string {
   return `${state} ${from}-${to}${missing === to - from ? '' : ` (${missing})`}`
 }
 
+/** Lets up to a second pass. */
+function passUntil(platform: FakePlatform, holds: () => boolean): void {
+  for (let i = 0; i < 1_000 && !holds(); i++) platform.advance(1)
+}
+
 /** A stream, its lines by letter, and all that it tells, in one list. */
 class Scene implements StreamHost {
   readonly platform = new FakePlatform()
@@ -237,6 +242,52 @@ t.test('does not blame a line while the application itself does not read', async
   t.strictSame(scene.told, ['open 1-2'])
   scene.platform.advance(1)
   t.strictSame(scene.told, ['open 1-2', 'lost 1-2', '2 after 1'])
+})
+
+t.test('gives nothing up that could not be asked for while the application did not read', async (t) => {
+  const recovery = { reorderMs: 5, requests: { retryMs: 20, retryMaxMs: 20, tries: 3, pipelined: 4 } }
+  const scene = new Scene({ first: 1, recovery })
+  const { platform, stream } = scene
+  const asked: number[] = []
+  stream.join({ native: true, passed: 1, request: () => asked.push(platform.now()) })
+  stream.reach(3)
+  scene.full = true
+  platform.advance(10 * HOLD_MS)
+  t.same(asked, [], 'an answer would find no room')
+  scene.full = false
+  passUntil(platform, () => asked.length > 0)
+  t.ok((asked[0] as number) <= 10 * HOLD_MS + 20)
+  // Twice as often as there are tries its answer finds no room, be it that one comes, or that none does.
+  for (let i = 0; i < 6; i++) {
+    scene.full = true
+    if (i % 2 === 0) stream.answered(1, 1)
+    else platform.advance(30)
+    scene.full = false
+    passUntil(platform, () => asked.length > i + 1)
+  }
+  t.same(scene.losses, [])
+  platform.advance(HOLD_MS)
+  t.same(scene.losses, ['lost 1-3'], 'with room, and without an answer, as ever')
+  t.equal(asked.length, 7 + 2)
+})
+
+t.test('asks for the rest of an answer when there is room for it', async (t) => {
+  const recovery = { reorderMs: 0, requests: { retryMs: 20, retryMaxMs: 20, tries: 3, pipelined: 1 } }
+  const scene = new Scene({ first: 1, recovery })
+  const { platform, stream } = scene
+  const asked: string[] = []
+  stream.join({ native: true, passed: 1, request: (from, count) => asked.push(`${from}+${count}`) })
+  stream.reach(4)
+  platform.advance(1)
+  stream.accept(1)
+  scene.full = true
+  stream.answered(1, 2)
+  platform.advance(10 * HOLD_MS)
+  t.same(asked, ['1+3'])
+  scene.full = false
+  passUntil(platform, () => asked.length > 1)
+  t.same(asked, ['1+3', '2+1'])
+  stream.close()
 })
 
 t.test('holds a line back that runs ahead while there is no room for more', async (t) => {

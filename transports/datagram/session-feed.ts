@@ -97,11 +97,15 @@ export class SessionFeed implements Talker, ConsumerCarrier {
   /** An answer to {@link request}. While there is no room it is as good as lost, and asked for again. */
   answer(bytes: Uint8Array): void {
     const answer = new PacketReader()
-    if (this.#ended || this.#full || !answer.read(bytes) || answer.kind !== 'data') return
+    if (this.#ended || !answer.read(bytes) || answer.kind !== 'data') return
     if (answer.longest > this.mostBytes) return
     const { sequence } = answer
     // Asked for by whoever has begun after it under its name.
     if (this.#over !== undefined && answer.next > this.#over.next) return
+    if (this.#full) {
+      this.port.answered(sequence, sequence)
+      return
+    }
     this.port.numbered(sequence, 'answer')
     let next = sequence
     while (!this.#full && answer.advance()) {

@@ -18,6 +18,7 @@ async function openFeed(
   t: Test,
   answer: (asked: Asked, nth: number) => readonly Uint8Array[],
   options: Readonly<Record<string, unknown>> = {},
+  reads = true,
 ) {
   const asked = new Happened<Asked>()
   const server = await plainSocket(t)
@@ -31,7 +32,8 @@ async function openFeed(
   const opened = await openConsumer(t, 'udp://127.0.0.1:0', { body: 'raw', requests, ...options })
   const line = await plainSocket(t)
   const send = (...packets: readonly Uint8Array[]) => sendTo(line, opened.url, ...packets)
-  return { ...opened, ...readAll(opened.consumer), asked, send, requests }
+  const reading = reads ? readAll(opened.consumer) : { taken: new Happened<Message>(), failed: Promise.resolve() }
+  return { ...opened, ...reading, asked, send, requests }
 }
 
 const texts = ({ all }: Happened<Message>) => all.map((message) => message.text())
@@ -349,4 +351,19 @@ test('a consumer that does not read stops its line, and loses what the system ha
   t.ok((stream?.lost ?? 0) > 0, `${stream?.lost} lost`)
   t.equal((stream?.received ?? 0) + (stream?.lost ?? 0), 1_000)
   t.equal(taken.all.length, stream?.received)
+})
+
+test('what a request server still has is not lost while the consumer does not read', async (t) => {
+  const scene = await openFeed(t, all, { overflow: { policy: 'backpressure', limit: { messages: 10 } } }, false)
+  await scene.send(feed.numbers(1, 2), feed.numbers(4, 4))
+  await scene.told.reach(2)
+  // Another sender fills the inbox meanwhile.
+  await sendTo(await plainSocket(t), scene.url, new Feed('OTHER').numbers(1, 10))
+  while (scene.consumer.stats().inbox.messages < 10) await turns(1)
+  scene.clock.advance(20_000)
+  t.same(scene.asked.all, [])
+  const { taken } = readAll(scene.consumer)
+  await reach({ ...scene, taken }, 14)
+  t.same(texts(taken).slice(-2), ['3', '4'])
+  t.match(scene.consumer.stats().streams, [{ received: 4, lost: 0 }, { received: 10 }])
 })
