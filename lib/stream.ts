@@ -342,10 +342,17 @@ export class Stream {
 
   /** Sees to it that the oldest hole is looked at in time, and one that was not ripe when last looked, too. */
   #arm(oldest: MissingRange): void {
-    const patience = this.#recovery === undefined && this.#reorderMs === 0 ? this.settings.holdMs : this.#reorderMs
-    const { since } = this.#timer === undefined ? oldest : (this.#gaps.holes.at(-1) ?? oldest)
-    const at = since + patience
-    if (this.#timer === undefined || (at > this.#lookedAt && at < this.#dueAt)) this.#wait(at - this.platform.now())
+    const { holdMs } = this.settings
+    const patience = this.#recovery === undefined && this.#reorderMs === 0 ? holdMs : this.#reorderMs
+    if (this.#timer === undefined) {
+      const ripe = oldest.since + patience
+      // What was ripe when last looked at waits for a line that is late.
+      const at = ripe > this.#lookedAt ? ripe : Math.min(this.#lookedAt + Math.max(1, patience), oldest.since + holdMs)
+      this.#wait(at - this.platform.now())
+      return
+    }
+    const at = (this.#gaps.holes.at(-1) ?? oldest).since + patience
+    if (at > this.#lookedAt && at < this.#dueAt) this.#wait(at - this.platform.now())
   }
 
   #wait(delayMs: number): void {
@@ -374,6 +381,7 @@ export class Stream {
       this.#wait(this.settings.holdMs)
       return
     }
+    this.#lookedAt = now
     if (this.live) gaps.settle(this.#passed(), now - this.#reorderMs)
     gaps.settle(Infinity, now - this.settings.holdMs)
     this.#settle()

@@ -388,6 +388,30 @@ t.test('stops waiting and telling once closed', async (t) => {
   t.strictSame(scene.told, ['open 1-3'])
 })
 
+t.test('looks no more often at what a late line may bring than datagrams can overtake each other', async (t) => {
+  const scene = new Scene({ first: 1, recovery: { reorderMs: 20 } }).join('a', 1).join('b', 1)
+  const { platform } = scene
+  let timers = 0
+  const { timer } = platform
+  platform.timer = (...given) => {
+    timers++
+    return timer.apply(platform, given)
+  }
+  scene.leave('a').join('a', 3).bring('a')
+  platform.advance(HOLD_MS - 10)
+  t.equal(timers, 5)
+  scene.leave('a').join('a', 5).bring('a')
+  platform.advance(9)
+  t.same(scene.losses, [])
+  platform.advance(1)
+  t.same(scene.losses, ['lost 1-3'])
+  // The late line goes on, so that it lacks what both have passed.
+  scene.leave('b').join('b', 5)
+  platform.advance(30)
+  t.same(scene.losses, ['lost 1-3', 'lost 4-5'])
+  t.equal(platform.timers, 0)
+})
+
 t.test('asks for a gap in its time although an older one is still waiting for its answer', async (t) => {
   const recovery = { reorderMs: 5, requests: { retryMs: 80, retryMaxMs: 80, tries: 5, pipelined: 4 } }
   const { platform, stream } = new Scene({ first: 1, recovery })
