@@ -11,6 +11,9 @@ import { Tally } from './tally.js'
 /** A line that brings only old numbers for so long carries a producer that began anew under the same name. */
 const RESET_MS = 3_000
 
+/** Gaps that may still be filled: behind one of messages that nobody here wants nothing waits, whose limit it met. */
+const MOST_HOLES = 16_384
+
 /** One connection that carries a stream. */
 export interface Line {
   /** Everything below it has come through this line, or will not, but for what datagrams overtook. */
@@ -274,6 +277,8 @@ export class Stream {
   #settle(): void {
     const gaps = this.#gaps
     if (gaps.open && this.live && this.#reorderMs === 0 && this.#recovery === undefined) gaps.settle(this.#passed())
+    const surplus = gaps.holes[gaps.holes.length - MOST_HOLES]
+    if (surplus !== undefined) gaps.settle(surplus.from)
     const changes = gaps.takeChanges()
     for (const change of changes) if (change.state === 'lost' || change.state === 'dropped') this.#lose(change)
     this.#release()

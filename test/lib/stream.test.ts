@@ -311,6 +311,18 @@ t.test('gives up the oldest gap when more waits behind it than may', async (t) =
   t.strictSame(scene.told.slice(4), ['lost 3-4', '4 after 1', '5', '6'])
 })
 
+t.test('remembers gaps up to a number, also between messages that nobody wants', async (t) => {
+  const scene = new Scene({ first: 1, recovery: { reorderMs: 50 } }).join('a', 1)
+  for (let i = 0; i < 20_000; i++)
+    scene
+      .leave('a')
+      .join('a', 2 * i + 2)
+      .bring('a', 1, { wanted: false })
+  t.match(scene.stream.ledger(), { received: 20_000, missing: 16_384, lost: 20_000 - 16_384, first: 1, next: 40_001 })
+  t.equal(balanceStream({ ...scene.stream.ledger() }), undefined)
+  t.equal(scene.losses[0], 'lost 1-2')
+})
+
 t.test('gives up gaps until the bytes that wait are within their limit, one message excepted', async (t) => {
   const scene = new Scene({ first: 1 }, { messages: 100, bytes: 1_000 }).join('a', 1).join('b', 1)
   scene.leave('a').join('a', 2).bring('a', 1, { size: 400 })
