@@ -51,10 +51,24 @@ export interface LineCounts extends ReceiverCounts {
   readonly rejected: Readonly<Record<string, number>>
 }
 
+interface Known<T> {
+  readonly talker: T
+  /** Beats since something came from it. */
+  silent: number
+}
+
+/** Another one has taken a sender's place, which may still say what it has to for a while. */
+interface Farewell {
+  readonly timer: Timer
+  leave(): void
+}
+
 /** One address that a consumer hears, with everybody who sends to it. */
 export abstract class IncomingLine<T extends Talker> implements Line<T> {
-  /** By whatever tells senders apart, with the beats since something came from them. */
-  readonly #talkers = new Map<string, { readonly talker: T; silent: number }>()
+  /** By whatever tells senders apart. */
+  readonly #talkers = new Map<string, Known<T>>()
+  /** Those of whom others have taken the place, the first to do so first. */
+  readonly #leaving = new Map<T, Farewell>()
   readonly #rejected = new Map<string, number>()
   readonly #notices: FaultNotices
   readonly #full = new Set<T>()
@@ -97,8 +111,11 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
 
   async close(): Promise<void> {
     this.#beat?.cancel()
-    for (const { talker } of this.#talkers.values()) talker.end(undefined)
+    for (const { timer } of this.#leaving.values()) timer.cancel()
+    this.#leaving.clear()
+    const talkers = this.talkers()
     this.#talkers.clear()
+    for (const talker of talkers) talker.end(undefined)
     await this.#receiver?.close()
   }
 
@@ -116,8 +133,15 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
   }
 
   closed(talker: T): void {
-    for (const [key, known] of this.#talkers) if (known.talker === talker) this.#talkers.delete(key)
-    this.roomy(talker)
+    for (const [key, known] of this.#talkers) {
+      if (known.talker !== talker) continue
+      this.#talkers.delete(key)
+      this.#leaving.get(talker)?.timer.cancel()
+      this.#leaving.delete(talker)
+      this.roomy(talker)
+      this.gone(talker)
+      return
+    }
   }
 
   replaced(talker: T, bytes: Uint8Array, remote: Remote): void {
@@ -135,11 +159,42 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
   /** What tells the sender from others; undefined when the datagram is of no use, which has been counted. */
   protected abstract keyOf(bytes: Uint8Array, remote: Remote): string | undefined
 
-  /** A sender is heard for the first time. Undefined when it is not one, which has been counted. */
-  protected abstract welcome(bytes: Uint8Array, remote: Remote): T | undefined
+  /**
+   * Somebody is heard for the first time: sends away those whose place it takes. False when it is no sender, which has
+   * been counted.
+   */
+  protected admits(_key: string, _bytes: Uint8Array, _remote: Remote): boolean {
+    return true
+  }
 
-  protected talkers(): Iterable<T> {
+  /** Somebody who was admitted begins to be heard. */
+  protected abstract welcome(bytes: Uint8Array, remote: Remote): T
+
+  /** A sender is heard no more. */
+  protected gone(_talker: T): void {}
+
+  protected talkers(): readonly T[] {
     return Array.from(this.#talkers.values(), ({ talker }) => talker)
+  }
+
+  protected hears(key: string): boolean {
+    return this.#talkers.has(key)
+  }
+
+  protected isLeaving(talker: T): boolean {
+    return this.#leaving.has(talker)
+  }
+
+  /** Another one has taken its place: hears it for so long, or until too many others have to leave. */
+  protected dismiss(talker: T, afterMs: number): void {
+    const leave = () => {
+      talker.end(undefined)
+      this.closed(talker)
+    }
+    this.#leaving.set(talker, { timer: this.context.platform.timer(afterMs, leave), leave })
+    if (this.#leaving.size <= this.settings.maxLinks) return
+    const [first] = this.#leaving.values()
+    first?.leave()
   }
 
   #hear(bytes: Uint8Array, remote: Remote): void {
@@ -152,9 +207,10 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
     known.talker.receive(bytes, remote)
   }
 
-  #meet(key: string, bytes: Uint8Array, remote: Remote): { readonly talker: T; silent: number } | undefined {
+  #meet(key: string, bytes: Uint8Array, remote: Remote): Known<T> | undefined {
     const { maxLinks } = this.settings
-    if (this.#talkers.size >= maxLinks) {
+    if (!this.admits(key, bytes, remote)) return undefined
+    if (this.#talkers.size - this.#leaving.size >= maxLinks) {
       this.reject(
         'tooMany',
         `there are ${maxLinks} senders (maxLinks) already; a datagram of another one is ignored`,
@@ -162,9 +218,7 @@ export abstract class IncomingLine<T extends Talker> implements Line<T> {
       )
       return undefined
     }
-    const talker = this.welcome(bytes, remote)
-    if (talker === undefined) return undefined
-    const known = { talker, silent: 0 }
+    const known = { talker: this.welcome(bytes, remote), silent: 0 }
     this.#talkers.set(key, known)
     return known
   }

@@ -45,7 +45,7 @@ export class SessionFeed implements Talker, ConsumerCarrier {
 
   constructor(
     readonly session: Uint8Array,
-    private readonly remote: Remote,
+    readonly remote: Remote,
     private readonly line: Line<SessionFeed>,
     readonly port: ConsumerPort,
     private readonly messages: MessageReader,
@@ -57,10 +57,6 @@ export class SessionFeed implements Talker, ConsumerCarrier {
 
   get over(): Over | undefined {
     return this.#over
-  }
-
-  isFrom({ address, port }: Remote): boolean {
-    return this.remote.address === address && this.remote.port === port
   }
 
   receive(bytes: Uint8Array, remote: Remote): void {

@@ -4,18 +4,18 @@ import { HEADER_SIZE, writeRequest } from '../../lib/framing/moldudp64/header.js
 import { PacketReader } from '../../lib/framing/moldudp64/packet.js'
 import { isOfSession, SESSION_SIZE, sessionName } from '../../lib/framing/moldudp64/session.js'
 import type { RecoveryTerms } from '../../lib/recovery.js'
-import type { ConsumerContext } from '../../lib/transport.js'
+import type { ConsumerContext, ConsumerPort } from '../../lib/transport.js'
 import { IncomingLine, type LineSettings, mostBytesOf } from './incoming-line.js'
-import { OVER_MS, rejectFlaw, SessionFeed } from './session-feed.js'
+import { OVER_MS, type Over, rejectFlaw, SessionFeed } from './session-feed.js'
 import { type ReceiverSetup, type Remote, Sender, type SenderSetup } from './socket.js'
 
 /** How long a session goes on after its sender has begun another one: what is missing may still be asked for. */
 const FAREWELL_MS = 1_000
 /** Sessions that are over, so that what straggles in of them is not taken for a change back. */
 const MOST_PAST_SESSIONS = 16
-
-/** Sessions whose senders have ended them and gone: whoever sends them again may have begun anew. */
+/** Sessions whose senders have ended them and gone, and for how long: whoever sends them again may have begun anew. */
 const MOST_ENDED = 1_000
+const ENDED_MS = 24 * 60 * 60 * 1_000
 
 const NOTHING = new Uint8Array(0)
 
@@ -23,6 +23,13 @@ export interface SessionLineSettings extends LineSettings {
   /** `one`: the address carries one session at a time, whoever sends it. */
   readonly sessions: 'many' | 'one'
   readonly recovery: RecoveryTerms
+}
+
+/** Who has ended a session. */
+interface Ender {
+  readonly over: Over
+  readonly remote: Remote
+  readonly port: ConsumerPort
 }
 
 interface KeyedSender extends Remote {
@@ -35,11 +42,10 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   readonly #probe = new PacketReader()
   readonly #servers: Sender[] = []
   #requests = 0
-  readonly #past: string[] = []
-  /** Those whose sender has begun another session. */
-  readonly #leaving = new WeakSet<SessionFeed>()
-  /** Of each session that was ended the sender that did so last and has gone, by name. */
-  readonly #ended = new Map<string, SessionFeed>()
+  /** Sessions that are over, and the one that has taken the place of each, by their keys. */
+  readonly #past = new Map<string, string>()
+  /** Of each session that was ended, of those who did so and have gone the last to do so, by name. */
+  readonly #ended = new Map<string, Ender>()
   /** Whoever sent last: nearly always the sender of the next packet, too. */
   #last: KeyedSender = { session: NOTHING, address: '', port: 0, key: '' }
 
@@ -83,14 +89,18 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     for (const server of this.#servers) server.unref()
   }
 
-  override closed(feed: SessionFeed): void {
-    super.closed(feed)
-    if (feed.over === undefined) return
-    const name = sessionName(feed.session)
+  protected override gone({ over, session, remote, port }: SessionFeed): void {
+    if (over === undefined) return
+    const name = sessionName(session)
+    const known = this.#ended.get(name)
+    if (known !== undefined && known.over.since > over.since) return
     this.#ended.delete(name)
-    this.#ended.set(name, feed)
-    const [oldest] = this.#ended.keys()
-    if (this.#ended.size > MOST_ENDED && oldest !== undefined) this.#ended.delete(oldest)
+    this.#ended.set(name, { over, remote, port })
+    const now = this.context.platform.now()
+    for (const [oldest, ended] of this.#ended) {
+      if (this.#ended.size <= MOST_ENDED && now - ended.over.at <= ENDED_MS) break
+      this.#ended.delete(oldest)
+    }
   }
 
   protected override keyOf(bytes: Uint8Array, remote: Remote): string | undefined {
@@ -99,17 +109,31 @@ export class SessionLine extends IncomingLine<SessionFeed> {
       return undefined
     }
     const key = this.#keyOf(bytes, remote)
-    if (!this.#past.includes(key)) return key
-    this.reject('stale', `a packet of the session ${sessionName(bytes)}, which is over`, remote)
-    return undefined
-  }
-
-  protected override welcome(bytes: Uint8Array, remote: Remote): SessionFeed | undefined {
-    if (!this.#probe.read(bytes)) {
-      rejectFlaw(this, this.#probe.flaw, remote)
+    const successor = this.#past.get(key)
+    if (successor === undefined) return key
+    if (this.hears(successor)) {
+      this.reject('stale', `a packet of the session ${sessionName(bytes)}, which is over`, remote)
       return undefined
     }
-    this.#retire(bytes, remote)
+    // Whoever took its place has gone, or was never there: anybody can forge a datagram.
+    this.#past.delete(key)
+    return key
+  }
+
+  protected override admits(key: string, bytes: Uint8Array, remote: Remote): boolean {
+    if (!this.#probe.read(bytes)) {
+      rejectFlaw(this, this.#probe.flaw, remote)
+      return false
+    }
+    for (const feed of this.talkers()) {
+      if (isOfSession(bytes, feed.session) || this.isLeaving(feed)) continue
+      // A sender that begins another session has ended the one before.
+      if (this.lineSettings.sessions === 'one' || isSame(feed.remote, remote)) this.#retire(feed, key)
+    }
+    return true
+  }
+
+  protected override welcome(bytes: Uint8Array, remote: Remote): SessionFeed {
     const session = bytes.slice(0, SESSION_SIZE)
     const name = sessionName(session)
     const after = this.#enderOf(session, remote)?.port
@@ -133,32 +157,26 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     return feed
   }
 
-  /** A sender that begins another session has ended the one before. */
-  #retire(bytes: Uint8Array, remote: Remote): void {
-    for (const feed of this.talkers()) {
-      if (isOfSession(bytes, feed.session)) continue
-      if (this.lineSettings.sessions === 'many' && !feed.isFrom(remote)) continue
-      if (this.#leaving.has(feed)) continue
-      this.#leaving.add(feed)
-      this.#past.push(this.#keyOf(feed.session, remote))
-      if (this.#past.length > MOST_PAST_SESSIONS) this.#past.shift()
-      this.context.platform.timer(FAREWELL_MS, () => {
-        feed.end(undefined)
-        this.closed(feed)
-      })
-    }
+  #retire(feed: SessionFeed, successor: string): void {
+    const key = this.#keyOf(feed.session, feed.remote)
+    for (const [past, by] of this.#past) if (by === key) this.#past.set(past, successor)
+    this.#past.delete(key)
+    this.#past.set(key, successor)
+    const [oldest] = this.#past.keys()
+    if (this.#past.size > MOST_PAST_SESSIONS && oldest !== undefined) this.#past.delete(oldest)
+    this.dismiss(feed, FAREWELL_MS)
   }
 
   /** Whoever ended the session here last, unless it may be that one still, or one that is only later than it. */
-  #enderOf(session: Uint8Array, remote: Remote): SessionFeed | undefined {
+  #enderOf(session: Uint8Array, remote: Remote): Ender | undefined {
     let last = this.#ended.get(sessionName(session))
-    for (const feed of this.talkers()) {
-      if (!isOfSession(session, feed.session) || feed.over === undefined) continue
-      if (last?.over === undefined || feed.over.since >= last.over.since) last = feed
+    for (const { session: other, over, remote, port } of this.talkers()) {
+      if (over === undefined || !isOfSession(session, other)) continue
+      if (last === undefined || over.since >= last.over.since) last = { over, remote, port }
     }
-    if (last?.over === undefined) return undefined
+    if (last === undefined) return undefined
     const now = this.context.platform.now()
-    const isAnother = last.isFrom(remote)
+    const isAnother = isSame(last.remote, remote)
       ? now - last.over.at >= OVER_MS
       : now - last.over.since > this.lineSettings.recovery.reorderMs
     return isAnother ? last : undefined
@@ -182,4 +200,8 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   #answer(bytes: Uint8Array): void {
     for (const feed of this.talkers()) if (isOfSession(bytes, feed.session)) feed.answer(bytes)
   }
+}
+
+function isSame(one: Remote, other: Remote): boolean {
+  return one.port === other.port && one.address === other.address
 }

@@ -368,6 +368,93 @@ test('a sender that begins session after session is retired once for each', asyn
   t.equal(consumer.links.length, 1)
 })
 
+test('a sender that begins another session needs no room for one more', async (t) => {
+  for (const sessions of ['many', 'one'] as const) {
+    const { url, taken, consumer, clock, counts } = await openEar(t, { sessions, maxLinks: 1 })
+    const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+    await sendTo(a, url, feed.numbers(1, 2))
+    await taken.reach(2)
+    await sendTo(sessions === 'one' ? b : a, url, new Feed('NEXT').numbers(1, 2))
+    await taken.reach(4)
+    t.same(
+      consumer.links.map(({ stream }) => stream),
+      [STREAM, 'NEXT'],
+    )
+    // One more, and the first has no second left.
+    await sendTo(sessions === 'one' ? b : a, url, new Feed('LAST').numbers(1, 2))
+    await taken.reach(6)
+    t.same(
+      consumer.links.map(({ stream }) => stream),
+      ['NEXT', 'LAST'],
+    )
+    clock.advance(1_000)
+    t.same(
+      consumer.links.map(({ stream }) => stream),
+      ['LAST'],
+    )
+    t.same(counts()[0]?.rejected, {})
+    if (sessions === 'one') continue
+    await sendTo(b, url, new Feed('OTHER').numbers(1, 2))
+    while (counts()[0]?.rejected.tooMany !== 1) await turns(1)
+  }
+})
+
+test('leaves no timer of a session that is over when it is closed', async (t) => {
+  const { url, told, consumer, clock } = await openEar(t)
+  const a = await plainSocket(t)
+  await sendTo(a, url, feed.heartbeat(1), new Feed('NEXT').heartbeat(1))
+  await told.reach(2)
+  await consumer.close()
+  t.equal(clock.timers, 0)
+})
+
+test('a session whose successor was never there, or has gone, is heard again', async (t) => {
+  const { url, taken, told, consumer, clock, counts } = await openEar(t, { sessions: 'one' })
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 2))
+  await taken.reach(2)
+  // Anybody can send this, twice.
+  await sendTo(b, url, new Feed('FORGED0001').heartbeat(1), new Feed('FORGED0002').heartbeat(1))
+  await told.reach(3)
+  for (let i = 0; i < 10; i++) {
+    clock.advance(999)
+    await sendTo(a, url, feed.heartbeat(3))
+    while (counts()[0]?.rejected.stale !== i + 1) await turns(1)
+  }
+  clock.advance(10)
+  await sendTo(a, url, feed.numbers(3, 4))
+  await taken.reach(4)
+  t.match(consumer.stats().streams, [
+    { stream: 'FORGED0001' },
+    { stream: 'FORGED0002' },
+    { stream: STREAM, run: 0, live: true, received: 4, lost: 0 },
+  ])
+})
+
+test('knows who has ended a session last, whoever has gone last', async (t) => {
+  const { url, told, clock, consumer } = await openEar(t)
+  const [a, b, c] = [await plainSocket(t), await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 2), feed.end(3))
+  await told.reach(2)
+  clock.advance(100)
+  await sendTo(b, url, feed.numbers(1, 1), feed.end(2))
+  await told.reach(4)
+  // The first goes on repeating itself for longer than the second.
+  clock.advance(4_900)
+  await sendTo(a, url, feed.end(3))
+  await turns()
+  clock.advance(6_000)
+  t.equal(consumer.links.length, 1)
+  clock.advance(6_000)
+  t.equal(consumer.links.length, 0)
+  await sendTo(c, url, feed.numbers(1, 1))
+  await told.reach(7)
+  t.same(
+    streams(told),
+    [0, 1, 2].map((run) => `stream ${STREAM} run ${run} from 1`),
+  )
+})
+
 test('gaps of one line are remembered up to a number, and counted all', async (t) => {
   const { url, taken, consumer } = await openEar(t)
   const a = await plainSocket(t)
