@@ -137,14 +137,14 @@ export class ConsumerLink implements ConsumerPort {
     else this.#enter({ intake: new Intake(this.host, this.unsequenced, undefined), stream: undefined })
   }
 
-  numbered(next: number, origin: 'line' | 'answer'): void {
+  numbered(next: number, origin: 'line' | 'answer', to = next): void {
     if (origin === 'answer') {
       this.#current = this.#answers
       this.#answers?.answers(next)
       return
     }
     this.#current = this.#intake
-    if (this.#intake?.numbered(next) === false) this.#beginAnew(next)
+    if (this.#intake?.numbered(next, to) === false) this.#beginAnew(next)
   }
 
   given(first: number, redelivered: boolean): void {
@@ -241,16 +241,18 @@ export class ConsumerLink implements ConsumerPort {
 
   /**
    * Where numbers travel with the messages, nobody says which life of the producer they are of. It is the last that was
-   * known, unless the producer goes back: after its end, or where the wire is ordered and no other line carries it.
+   * known, unless the producer goes beyond its end, or back: after its end, or where the wire is ordered and no other line
+   * carries it.
    */
   #lifeOf(start: StreamStart): StreamStart {
     const { recovery, stream, next, after } = start
     const known = recovery && this.host.knownStream(stream)
     if (recovery === undefined || known === undefined) return start
     // Another line may have heard of the new life first; then this one goes along.
-    const hasEnded = known.finished && after instanceof ConsumerLink && after.line === known
-    const isNew = (hasEnded || (recovery.reorderMs === 0 && !known.live)) && next < known.next
-    if (isNew) this.host.reset(this, known)
+    const hasEnded = known.end < Infinity && after instanceof ConsumerLink && after.line === known
+    const goesBack = (hasEnded || (recovery.reorderMs === 0 && !known.live)) && next < known.next
+    const isNew = goesBack || next > known.end
+    if (isNew) this.#supersede(known)
     return { ...start, run: isNew ? known.run + 1 : known.run }
   }
 
@@ -260,9 +262,14 @@ export class ConsumerLink implements ConsumerPort {
     const start = this.#start
     const carrier = this.#carrier
     if (start === undefined || carrier === undefined || line === undefined) return
-    this.host.reset(this, line)
+    this.#supersede(line)
     // Whoever was told may have closed the link.
     if (this.#carrier === carrier) this.#begin(carrier, { ...start, run: line.run + 1, next })
+  }
+
+  #supersede(stream: Stream): void {
+    this.host.reset(this, stream)
+    stream.supersede()
   }
 
   /** Carries a stream from where the producer says. */

@@ -124,7 +124,8 @@ export class Intake implements MessageSource, Line {
   }
 
   /** See `ConsumerPort.numbered`, for a line. False when this is no longer the stream that it was. */
-  numbered(next: number): boolean {
+  numbered(next: number, to: number): boolean {
+    if (this.#line !== undefined && to > this.#line.end) return false
     this.#highest = this.passed
     this.position = next
     if (this.#gaps !== undefined) this.#reach(this.#gaps, next)

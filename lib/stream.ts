@@ -66,11 +66,10 @@ export class Stream {
   readonly #gaps: Gaps
   readonly #lines = new Set<Line>()
   readonly #reorderMs: number
-  readonly #recovery: Recovery | undefined
+  #recovery: Recovery | undefined
   /** How long to wait for room before there is anything to ask for. */
   readonly #restMs: number
-  /** The number at which the producer says that it ends. */
-  #end: number | undefined
+  #end = Infinity
   /** Nothing new has come since, though lines do bring something. */
   #behindSince: number | undefined
   #seenNext = 0
@@ -140,6 +139,11 @@ export class Stream {
     return this.#gaps.next
   }
 
+  /** The number at which the producer says that it ends; `Infinity` until it does. */
+  get end(): number {
+    return this.#end
+  }
+
   /** A line begins to bring what lies from its position on. */
   join(line: Line): void {
     this.#lines.add(line)
@@ -189,8 +193,24 @@ export class Stream {
 
   /** The producer says that `number` will never be. */
   finish(number: number): void {
+    // Another life of the producer may end elsewhere, and be heard of here.
+    if (number > this.#end) return
     this.reach(number)
+    if (number < this.#gaps.next) return
     this.#end = number
+    this.#settle()
+  }
+
+  /** Its producer has begun anew under its name: who is asked now answers for the new life. */
+  supersede(): void {
+    const [oldest] = this.#gaps.holes
+    // What was fetched of the past cannot be had any more, which is no loss.
+    if (this.#fetches && oldest !== undefined) this.#gaps.begin(oldest.to)
+    this.#fetches = false
+    this.#recovery = undefined
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (!this.live) this.#gaps.settle(Infinity)
     this.#settle()
   }
 

@@ -299,9 +299,10 @@ export interface ConsumerPort {
   unnumbered(): void
   /**
    * The next message has this number, where numbers travel with the messages. From the line itself, or in answer to
-   * {@link ConsumerCarrier.request}; without messages behind it, it tells of the loss of the last ones.
+   * {@link ConsumerCarrier.request}; without messages behind it, it tells of the loss of the last ones. `to`: the number
+   * after those that are known to come with it.
    */
-  numbered(next: number, origin: 'line' | 'answer'): void
+  numbered(next: number, origin: 'line' | 'answer', to?: number): void
   /**
    * What follows is numbered from `first` on, of a producer that shares its messages among links. `redelivered`: another
    * link was given it before, and did not acknowledge it.

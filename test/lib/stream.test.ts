@@ -400,6 +400,50 @@ t.test('stops waiting and telling once closed', async (t) => {
   t.strictSame(scene.told, ['open 1-3'])
 })
 
+t.test('asks nobody any more once its producer has begun anew, and waits for late lines alone', async (t) => {
+  const recovery = { reorderMs: 5, requests: { retryMs: 20, retryMaxMs: 20, tries: 50, pipelined: 4 } }
+  for (const past of [false, true]) {
+    const scene = new Scene({ first: 1, recovery, past })
+    const { platform, stream } = scene
+    let asked = 0
+    const line = { native: true, passed: 3, request: () => asked++ }
+    const late = { native: true, passed: 1, request: () => asked++ }
+    stream.join(late)
+    stream.join(line)
+    stream.reach(5)
+    line.passed = 5
+    stream.finish(5)
+    passUntil(platform, () => asked > 1)
+    asked = 0
+    stream.supersede()
+    platform.advance(30)
+    t.same([asked, scene.losses], [0, []])
+    late.passed = 5
+    platform.advance(5)
+    t.same(scene.losses, past ? ['lost 3-5'] : ['lost 1-3', 'lost 3-5'], 'the past was never lost')
+    t.equal(stream.finished, true)
+    stream.leave(line)
+    stream.leave(late)
+    t.equal(platform.timers, 0)
+  }
+  const scene = new Scene({ first: 1, recovery }).join('a', 1)
+  scene.stream.finish(3)
+  scene.leave('a')
+  t.same(scene.losses, [])
+  scene.stream.supersede()
+  t.same(scene.losses, ['lost 1-3'], 'nobody is there who could be late')
+})
+
+t.test('ends once, where its producer said so first', async (t) => {
+  const scene = new Scene().join('a', 1)
+  scene.bring('a', 4)
+  scene.stream.finish(3)
+  t.equal(scene.stream.end, Infinity)
+  for (const end of [5, 3, 9]) scene.stream.finish(end)
+  t.same([scene.stream.end, scene.stream.next], [5, 5])
+  t.same(scene.told, ['1', '2', '3', '4', 'finished'])
+})
+
 t.test('looks no more often at what a late line may bring than datagrams can overtake each other', async (t) => {
   const scene = new Scene({ first: 1, recovery: { reorderMs: 20 } }).join('a', 1).join('b', 1)
   const { platform } = scene

@@ -65,27 +65,19 @@ export class SessionFeed implements Talker, ConsumerCarrier {
     const usable = packets.read(bytes)
     rejectFlaw(this.line as Line<never>, packets.flaw, this.remote)
     if (!usable) return
-    if (packets.kind === 'endOfSession') {
+    const { kind, sequence, next } = packets
+    if (this.#over !== undefined && this.#strays(this.#over, bytes, remote)) return
+    if (kind === 'endOfSession') {
       const now = this.context.platform.now()
-      this.#over = { next: packets.sequence, since: this.#over?.since ?? now, at: now }
-      this.port.finished(packets.sequence)
-      return
-    }
-    const over = this.#over
-    if (over !== undefined && this.context.platform.now() - over.at >= OVER_MS) {
-      if (packets.sequence < over.next) {
-        this.line.replaced(this, bytes, remote)
-        return
-      }
-    } else if (over !== undefined && packets.next > over.next) {
-      this.line.reject('afterEnd', 'a packet that goes beyond the end of its session', this.remote)
+      this.#over = { next, since: this.#over?.since ?? now, at: now }
+      this.port.finished(next)
       return
     }
     if (packets.longest > this.mostBytes) {
       rejectTooLong(this.line as Line<never>, this.context, this.remote)
       return
     }
-    this.port.numbered(packets.sequence, 'line')
+    this.port.numbered(sequence, 'line', next)
     this.#packet = bytes
     this.#read()
   }
@@ -133,6 +125,20 @@ export class SessionFeed implements Talker, ConsumerCarrier {
   subscribe(): void {}
   unsubscribe(): void {}
   acknowledge(): void {}
+
+  /** It has ended its session, and this packet is not of it: its sender has begun anew by now, or may not say it. */
+  #strays({ next: end, at }: Over, bytes: Uint8Array, remote: Remote): boolean {
+    const { kind, sequence, next } = this.#packets
+    if (sequence >= end && next <= end) return false
+    if (this.context.platform.now() - at >= OVER_MS) {
+      this.line.replaced(this, bytes, remote)
+      return true
+    }
+    // What comes again of what was before the end is no news, and no harm.
+    if (next <= end && kind !== 'endOfSession') return false
+    this.line.reject('afterEnd', 'a packet that goes beyond the end of its session, or ends it anew', this.remote)
+    return true
+  }
 
   #read(): void {
     const packets = this.#packets

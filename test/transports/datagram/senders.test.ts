@@ -251,6 +251,98 @@ test('takes no line that comes after the end of another for a new run', async (t
   ])
 })
 
+test('begins a new run although something before the end of the old one is still missing', async (t) => {
+  const silent = await plainSocket(t)
+  const requests = `127.0.0.1:${silent.address().port}`
+  for (const from of ['same', 'other'] as const) {
+    const { url, taken, told, clock, consumer } = await openEar(t, { requests, tries: 100, retryMaxMs: 50 })
+    const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+    await sendTo(a, url, feed.numbers(1, 2), feed.numbers(4, 5), feed.end(7))
+    await told.reach(3)
+    for (let i = 0; i < 100; i++) clock.advance(10)
+    t.match(consumer.stats().streams, [{ missing: 2, lost: 0 }])
+    await sendTo(from === 'same' ? a : b, url, feed.data(1, 'new 1', 'new 2', 'new 3'))
+    await told.reach(4)
+    for (let i = 0; i < 10; i++) clock.advance(10)
+    await taken.reach(7)
+    t.same(texts(taken).sort(), ['1', '2', '4', '5', 'new 1', 'new 2', 'new 3'])
+    t.match(consumer.stats().streams, [
+      { run: 0, received: 4, lost: 2, missing: 0, duplicates: 0 },
+      { run: 1, received: 3, lost: 0 },
+    ])
+  }
+})
+
+test('begins a new run with what lies beyond the end of the old one', async (t) => {
+  for (const first of [6, 7, 100]) {
+    for (const from of ['same', 'other'] as const) {
+      const { url, taken, told, clock, consumer, faults } = await openEar(t)
+      const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+      await sendTo(a, url, feed.numbers(1, 5), feed.end(6))
+      await told.reach(2)
+      clock.advance(1_000)
+      await sendTo(from === 'same' ? a : b, url, feed.numbers(first, first + 2))
+      await taken.reach(8)
+      t.match(consumer.stats().streams, [
+        { run: 0, next: 6, received: 5, lost: 0, duplicates: 0 },
+        { run: 1, first, next: first + 3, received: 3, lost: 0 },
+      ])
+      t.match(faults.all, [{ code: 'SEQUENCE_RESET' }])
+      t.equal(
+        consumer.stats().links.reduce((sum, { line }) => sum + (line?.missed ?? 0), 0),
+        0,
+      )
+    }
+  }
+})
+
+test('a line that hears of a new run late goes along, wherever it is by then', async (t) => {
+  for (const first of [2, 6, 9]) {
+    const opened = await openConsumer(t, ['udp://127.0.0.1:0', 'udp://127.0.0.2:0'], { body: 'raw' })
+    const { url, consumer, told, clock, faults } = { ...opened, ...readAll(opened.consumer) }
+    const [, second] = consumer.urls as readonly [string, string]
+    const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+    for (const [socket, to] of [
+      [a, url],
+      [b, second],
+    ] as const) {
+      await sendTo(socket, to, feed.numbers(1, 5), feed.end(6))
+      await told.reach(2)
+      await turns()
+    }
+    clock.advance(1_000)
+    await sendTo(a, url, feed.numbers(1, 8))
+    await told.reach(4)
+    await sendTo(b, second, feed.numbers(first, first))
+    while (consumer.links.length < 2 || consumer.stats().links.some(({ received }) => received > 5 && received < 8))
+      await turns(1)
+    await turns()
+    t.match(consumer.stats().streams, [
+      { run: 0, next: 6, received: 5, duplicates: 5 },
+      { run: 1, next: Math.max(9, first + 1), received: first === 9 ? 9 : 8, duplicates: first === 9 ? 0 : 1 },
+    ])
+    t.match(faults.all, [{ code: 'SEQUENCE_RESET' }])
+  }
+})
+
+test('an end that is not where the end was is of another life, or of none', async (t) => {
+  const { url, taken, told, clock, consumer, counts } = await openEar(t)
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, url, feed.numbers(1, 5), feed.end(6), feed.end(4), feed.end(9))
+  while (counts()[0]?.rejected.afterEnd !== 2) await turns(1)
+  // Somebody who never spoke of the end says that there was another.
+  await sendTo(b, url, feed.heartbeat(6), feed.end(4))
+  await turns()
+  t.same(told.all, [`stream ${STREAM} run 0 from 1`, `end ${STREAM} before 6`])
+  t.match(consumer.stats().streams, [{ run: 0, next: 6, received: 5, lost: 0 }])
+  t.notOk('tail' in (consumer.stats().streams[0] ?? {}))
+  clock.advance(1_000)
+  await sendTo(a, url, feed.end(4))
+  await told.reach(5)
+  t.same(told.all.slice(2), ['unlink undefined', `stream ${STREAM} run 1 from 4`, `end ${STREAM} before 4`])
+  t.equal(taken.all.length, 5)
+})
+
 test('hears a heartbeat or a goodbye first, and begins there', async (t) => {
   const { url, taken, told, consumer } = await openEar(t)
   const socket = await plainSocket(t)
