@@ -296,7 +296,7 @@ export class ConsumerLink implements ConsumerPort {
     const settlesWhenTaken = prefetch !== undefined && !host.manual
     const intake = new Intake(host, stream.tally, { stream, next, acknowledgement, native, request, settlesWhenTaken })
     this.#start = start
-    this.#answers = request && new Intake(host, stream.tally, { stream, next })
+    this.#answers = request && new Intake(host, stream.tally, { stream, next, asker: intake })
     this.#enter({ intake, stream })
     stream.join(intake)
   }

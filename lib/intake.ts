@@ -66,6 +66,8 @@ export interface Numbering {
   readonly request?: Line['request']
   /** See {@link MessageSource.settlesWhenTaken}. */
   readonly settlesWhenTaken?: boolean
+  /** The line that has asked for what comes. */
+  readonly asker?: Intake
 }
 
 /** What one connection brings: counts it, numbers it, and passes on what is wanted. */
@@ -91,6 +93,7 @@ export class Intake implements MessageSource, Line {
   #declared = 0
   #chunk: Chunk = NO_CHUNK
   readonly #line: CarriedStream | undefined
+  readonly #asker: Intake | undefined
   readonly #acknowledgement: Acknowledgement | undefined
 
   constructor(
@@ -107,6 +110,7 @@ export class Intake implements MessageSource, Line {
     this.request = numbering?.request
     this.settlesWhenTaken = numbering?.settlesWhenTaken ?? false
     this.#line = numbering?.stream
+    this.#asker = numbering?.asker
     this.#acknowledgement = numbering?.acknowledgement
   }
 
@@ -233,7 +237,8 @@ export class Intake implements MessageSource, Line {
   }
 
   #diverge(number: number): void {
-    if (this.#divergent++ === 0) this.host.diverged(this, number)
+    if (this.#asker !== undefined) this.#asker.#diverge(number)
+    else if (this.#divergent++ === 0) this.host.diverged(this, number)
   }
 
   /** Tells the producer what is done. */

@@ -185,6 +185,7 @@ export class Stream {
       // The first that the producer still has.
       this.#fetches = false
       this.#gaps.begin(from)
+      this.#settle()
     }
     if (!recovery.answered(from, to, now) || !this.#gaps.open) return
     if (this.host.full) this.#rest(recovery, now)

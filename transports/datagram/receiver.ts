@@ -150,9 +150,11 @@ export class Receiver {
 
   /**
    * Sends `header` and `run` as one datagram from this socket's own address and port; both may be used again at once.
-   * `'full'`: an earlier one still waits for the system, and this one was not sent.
+   * `'full'`: an earlier one still waits for the system, and this one was not sent. `'nowhere'`: port 0, which only a forged
+   * datagram comes from.
    */
-  reply(to: Remote, header: Uint8Array, run: Uint8Array): 'sent' | 'full' {
+  reply(to: Remote, header: Uint8Array, run: Uint8Array): 'sent' | 'full' | 'nowhere' {
+    if (to.port === 0) return 'nowhere'
     if (this.#closed || this.#outbox.busy) return 'full'
     const mapped = this.family === 6 && isIPv4(to.address) ? { ...to, address: `::ffff:${to.address}` } : to
     this.#outbox.send(NOTHING, Buffer.concat([header, run]), mapped)

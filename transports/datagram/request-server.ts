@@ -96,7 +96,8 @@ export class RequestServer {
     if (client.waitMs > 0 || this.#all.waitMs > 0) return 'tooFast'
     const header = writeHeader(session, first, found.count)
     // It copies: by the time that a busy socket comes to it, the log may have given its memory away.
-    if (this.#receiver?.reply(remote, header, found.run) !== 'sent') return 'busy'
+    const reply = this.#receiver?.reply(remote, header, found.run)
+    if (reply !== 'sent') return reply === 'nowhere' ? reply : 'busy'
     client.take(header.length + found.run.length)
     this.#all.take(header.length + found.run.length)
     return undefined

@@ -3,7 +3,7 @@ import { byteString, cloneBytes } from '../../lib/bytes.js'
 import { HEADER_SIZE, writeRequest } from '../../lib/framing/moldudp64/header.js'
 import { PacketReader } from '../../lib/framing/moldudp64/packet.js'
 import { isOfSession, SESSION_SIZE, sessionName } from '../../lib/framing/moldudp64/session.js'
-import type { RecoveryTerms } from '../../lib/recovery.js'
+import type { Range, RecoveryTerms } from '../../lib/recovery.js'
 import type { ConsumerContext, ConsumerPort } from '../../lib/transport.js'
 import { IncomingLine, type LineSettings, mostBytesOf } from './incoming-line.js'
 import { OVER_MS, type Over, rejectFlaw, SessionFeed } from './session-feed.js'
@@ -16,6 +16,9 @@ const MOST_PAST_SESSIONS = 16
 /** Sessions whose senders have ended them and gone, and for how long: whoever sends them again may have begun anew. */
 const MOST_ENDED = 1_000
 const ENDED_MS = 24 * 60 * 60 * 1_000
+
+/** Requests whose answers may still come. */
+const MOST_ASKED = 512
 
 const NOTHING = new Uint8Array(0)
 
@@ -32,6 +35,11 @@ interface Ender {
   readonly port: ConsumerPort
 }
 
+/** What was asked for and not answered yet. */
+interface Asked extends Range {
+  readonly feed: SessionFeed
+}
+
 interface KeyedSender extends Remote {
   readonly session: Uint8Array
   readonly key: string
@@ -42,6 +50,9 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   readonly #probe = new PacketReader()
   readonly #servers: Sender[] = []
   #requests = 0
+  readonly #answered = new PacketReader()
+  /** The oldest first. */
+  #asked: Asked[] = []
   /** Sessions that are over, and the one that has taken the place of each, by their keys. */
   readonly #past = new Map<string, string>()
   /** Of each session that was ended, of those who did so and have gone the last to do so, by name. */
@@ -89,7 +100,9 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     for (const server of this.#servers) server.unref()
   }
 
-  protected override gone({ over, session, remote, port }: SessionFeed): void {
+  protected override gone(feed: SessionFeed): void {
+    this.#asked = this.#asked.filter((asked) => asked.feed !== feed)
+    const { over, session, remote, port } = feed
     if (over === undefined) return
     const name = sessionName(session)
     const known = this.#ended.get(name)
@@ -138,7 +151,7 @@ export class SessionLine extends IncomingLine<SessionFeed> {
     const name = sessionName(session)
     const after = this.#enderOf(session, remote)?.port
     const request =
-      this.#servers.length === 0 ? undefined : (from: number, count: number) => this.#ask(session, from, count)
+      this.#servers.length === 0 ? undefined : (from: number, count: number) => this.#ask(feed, from, count)
     const port = this.context.open(`${this.url} from ${remote.address}:${remote.port}`, 'accepted')
     const { context, lineSettings } = this
     const mostBytes = mostBytesOf(context, lineSettings)
@@ -192,13 +205,22 @@ export class SessionLine extends IncomingLine<SessionFeed> {
   }
 
   /** Every request goes to the next server: one that does not answer may be gone. */
-  #ask(session: Uint8Array, from: number, count: number): void {
+  #ask(feed: SessionFeed, from: number, count: number): void {
+    this.#asked.push({ feed, from, to: from + count })
+    if (this.#asked.length > MOST_ASKED) this.#asked.shift()
     const server = this.#servers[this.#requests++ % this.#servers.length]
-    server?.send(writeRequest(session, from, count), NOTHING)
+    server?.send(writeRequest(feed.session, from, count), NOTHING)
   }
 
+  /** Goes to whoever asked first for any of it; what is no longer there is answered with the oldest that is. */
   #answer(bytes: Uint8Array): void {
-    for (const feed of this.talkers()) if (isOfSession(bytes, feed.session)) feed.answer(bytes)
+    if (!this.#answered.read(bytes)) return
+    const { sequence, next } = this.#answered
+    const own = this.#asked.filter(({ feed }) => isOfSession(bytes, feed.session))
+    const asked = own.find(({ from, to }) => from < next && sequence < to) ?? own.find(({ from }) => from <= sequence)
+    if (asked === undefined) return
+    this.#asked.splice(this.#asked.indexOf(asked), 1)
+    asked.feed.answer(bytes)
   }
 }
 

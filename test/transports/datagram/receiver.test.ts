@@ -127,6 +127,12 @@ test('goes by IPv6 as well', { skip: !hasIpv6 && 'no IPv6 here' }, async (t) => 
   t.match(await answers.reach(1), [{ text: 'back' }])
 })
 
+test('answers nobody who pretends to have no port', async (t) => {
+  const { receiver } = await openReceiver(t, 'udp://127.0.0.1:0')
+  t.equal(receiver.reply({ address: '127.0.0.1', port: 0 }, NOTHING, bytes('nobody')), 'nowhere')
+  t.match(receiver.replies, { sent: 0, failed: 0, waiting: 0 })
+})
+
 test('answers from its own port', async (t) => {
   const { receiver, arrived } = await openReceiver(t, 'udp://127.0.0.1:0')
   const { sender, answers } = await openSender(t, receiver.url)

@@ -367,3 +367,65 @@ test('what a request server still has is not lost while the consumer does not re
   t.same(texts(taken).slice(-2), ['3', '4'])
   t.match(scene.consumer.stats().streams, [{ received: 4, lost: 0 }, { received: 10 }])
 })
+
+test('an answer goes to whoever asked, and to nobody else', async (t) => {
+  // Answers come when the test says so.
+  const waiting = new Happened<Asked>()
+  const server = await plainSocket(t)
+  let port = 0
+  server.on('message', (bytes, from) => {
+    port = from.port
+    const request = readRequest(bytes)
+    if (typeof request !== 'string') waiting.push(request)
+  })
+  const answer = (...packets: readonly Uint8Array[]) => sendTo(server, `udp://127.0.0.1:${port}`, ...packets)
+  const scene = await openConsumer(t, 'udp://127.0.0.1:0', {
+    body: 'raw',
+    requests: `127.0.0.1:${server.address().port}`,
+    from: 'oldest',
+    lines: 'separate',
+    pipelined: 1,
+  })
+  const [a, b] = [await plainSocket(t), await plainSocket(t)] as const
+  await sendTo(a, scene.url, feed.numbers(9, 9))
+  await scene.told.reach(1)
+  scene.clock.advance(5)
+  await waiting.reach(1)
+  // The first that it still has.
+  await answer(feed.numbers(4, 6))
+  while (scene.consumer.stats().streams[0]?.first !== 4) await turns(1)
+  await sendTo(b, scene.url, feed.numbers(9, 9))
+  await scene.told.reach(2)
+  scene.clock.advance(5)
+  await waiting.reach(3)
+  t.same(waiting.all, [
+    { first: 1, count: 8 },
+    { first: 7, count: 2 },
+    { first: 1, count: 8 },
+  ])
+  await answer(feed.numbers(7, 8), feed.numbers(4, 4))
+  const { taken } = readAll(scene.consumer)
+  await taken.reach(7)
+  await turns(20)
+  t.match(scene.consumer.stats().streams, [
+    { first: 4, received: 6, lost: 0, duplicates: 0 },
+    { first: 4, received: 2, lost: 0, missing: 4, duplicates: 0 },
+  ])
+})
+
+test('what an answer says otherwise than the line is counted on the line that asked', async (t) => {
+  const scene = await openFeed(
+    t,
+    ({ first, count }) => [feed.numbers(first, first + count)].concat(feed.data(first + count, 'other')),
+    {},
+  )
+  const twin = await plainSocket(t)
+  await sendTo(twin, scene.url, feed.heartbeat(1))
+  await scene.send(feed.numbers(1, 1), feed.data(3, 'three'))
+  await reach(scene, 3)
+  t.same(texts(scene.taken), ['1', '2', 'three'])
+  await scene.faults.reach(1)
+  t.match(scene.faults.all, [{ code: 'DIVERGENCE', message: /brings the number 3 with other bytes/ }])
+  const lines = scene.consumer.stats().links.map(({ line }) => line?.divergent)
+  t.same(lines.sort(), [0, 1])
+})
