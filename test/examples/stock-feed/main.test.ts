@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -120,6 +120,36 @@ t.test('publishes a file up to the record within which it ends, and says so', as
   t.match(stdout, /Right: every ledger balances/)
 })
 
+/** Runs a command in a network of its own, where loopback is up and nobody can join a group. */
+const alone = [
+  'unshare',
+  '--user',
+  '--map-root-user',
+  '--net',
+  'sh',
+  '-c',
+  'ip link set lo up && echo 0 > /proc/sys/net/ipv4/igmp_max_memberships && exec "$0" "$@"',
+]
+const [unshare = '', ...inside] = alone
+const obstacle =
+  spawnSync(unshare, [...inside, 'true']).status !== 0 && 'the system gives nobody a network without multicast here'
+
+t.test('goes on by unicast where there is no multicast, and says so', { skip: obstacle }, async (t) => {
+  const part = day.subarray(0, offsetOf(RECORDS))
+  const file = join(t.testdir(), 'day.itch')
+  writeFileSync(file, part)
+  const args = [process.execPath, main, '--headless', '--repeat=1', '--speed=max', '--file', file]
+  const child = spawn(unshare, [...inside, ...args])
+  t.teardown(() => child.kill('SIGKILL'))
+  const { code, stdout, stderr } = await ended(child)
+  t.equal(code, 0)
+  t.match(
+    stderr,
+    /^stock-feed: there is no multicast on loopback here \(cannot join .*\): every receiver gets lines of its own, as by --unicast\n$/,
+  )
+  t.match(JSON.parse(stdout), { ok: true, channel: 'unicast', digest: digestOf(part) })
+})
+
 t.test('ends all processes when it is interrupted', async (t) => {
   const directory = t.testdir()
   const process = start(t, ['--repeat', '100'], { TMPDIR: directory })
@@ -172,8 +202,11 @@ function start(t: Test, args: readonly string[], environment: NodeJS.ProcessEnv 
   return child
 }
 
-async function run(t: Test, ...args: string[]) {
-  const child = start(t, args)
+function run(t: Test, ...args: string[]) {
+  return ended(start(t, args))
+}
+
+async function ended(child: ChildProcess) {
   const [stdout, stderr, [code]] = await Promise.all([
     text(child, 'stdout'),
     text(child, 'stderr'),
