@@ -21,6 +21,8 @@ export interface CarriedStream {
   readonly first: number
   /** One past the highest number that is known of. */
   readonly next: number
+  /** The number before which it ends; `Infinity` while nobody has said so. */
+  readonly end: number
   join(line: Line): void
   leave(line: Line): void
   /** See {@link Stream.reach}. */
@@ -39,6 +41,8 @@ export interface CarriedStream {
   /** An accepted message was not wanted after all. False as for {@link deliver}. */
   moved(): boolean
   skip(from: number, to: number, reason: SkipReason): void
+  /** Its producer has begun another one under this name: whoever would be asked knows nothing of this one. */
+  supersede(): void
   ledger(): StreamLedger
   close(): void
 }

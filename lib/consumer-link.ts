@@ -267,7 +267,7 @@ export class ConsumerLink implements ConsumerPort {
     if (this.#carrier === carrier) this.#begin(carrier, { ...start, run: line.run + 1, next })
   }
 
-  #supersede(stream: Stream): void {
+  #supersede(stream: CarriedStream): void {
     this.host.reset(this, stream)
     stream.supersede()
   }

@@ -20,6 +20,7 @@ export class SharedStream implements CarriedStream {
   readonly tally = new Tally()
   readonly copies = undefined
   next: number
+  end = Infinity
   closed = false
   finished = false
   #redelivered = 0
@@ -85,8 +86,11 @@ export class SharedStream implements CarriedStream {
     if (number > this.next) this.next = number
     if (this.finished) return
     this.finished = true
+    this.end = number
     this.host.finished(this)
   }
+
+  supersede(): void {}
 
   ledger(): StreamLedger {
     const { first, next, tally } = this
