@@ -11,5 +11,12 @@ t.setTimeout(600_000)
 
 testTransport(
   { test: t.test.bind(t), assert, createProducer, createConsumer },
-  { transport: own, freshUrl: () => `own://${ownHost}:0`, options: { reconnectMs: 1 }, seeds: seeds.own },
+  {
+    transport: own,
+    freshUrl: () => `own://${ownHost}:0`,
+    options: { reconnectMs: 1 },
+    // Either may; the suite is shown to hold, and the transports of fanwire's own are held to it in both roles.
+    listeners: ['producer'],
+    seeds: seeds.own,
+  },
 )
