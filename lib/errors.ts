@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'CLOSED'
   /** `send()` was refused: a link is at its limit, or the waiting room is full. */
   | 'BUFFER_FULL'
+  /** The disk did not take what was to wait there for a slow link, or did not give it back: see `cause`. */
+  | 'SPILL_FAILED'
   /** `send()` waited longer than `timeoutMs`. */
   | 'TIMEOUT'
   /** A second loop over one consumer. */

@@ -1,5 +1,5 @@
 import { Cursor } from './cursor.js'
-import { FanwireError } from './errors.js'
+import { FanwireError, withoutCode } from './errors.js'
 import type { Framing } from './framing/framing.js'
 import { History } from './history.js'
 import { Interests } from './interests.js'
@@ -15,14 +15,17 @@ import { Reader } from './reader.js'
 import type { Retention } from './retention.js'
 import type { Search } from './search.js'
 import { Searches } from './searches.js'
+import type { Slab } from './slab.js'
+import { Spill } from './spill.js'
 import { type Topic, Topics } from './topics.js'
-import type { LogPort, Peer, StartFrom, StreamStart } from './transport.js'
+import type { Fault, LogPort, Peer, StartFrom, StreamStart } from './transport.js'
 import { Turn } from './turn.js'
 import { FilteredView, type View, WholeView } from './view.js'
 import { Window } from './window.js'
 
 /** Looks without a flush where no link wants everything. */
 const MOST_LOOKS = 8
+
 /** What a fanout tells its producer. */
 export interface FanoutHost {
   /** Which policy a link gets, once its peer is known. */
@@ -36,6 +39,8 @@ export interface FanoutHost {
   ended(ledger: ProducerLinkLedger, connections: 0 | 1): void
   /** A link has got further. */
   progressed(): void
+  /** Something went wrong. */
+  fault(fault: Fault): void
 }
 
 export interface FanoutSettings {
@@ -497,6 +502,60 @@ export class Fanout implements LogPort {
     link.cut(new FanwireError('BUFFER_FULL', `the backlog for ${link.remote} reached its limit`), 'exhausted')
   }
 
+  // What waits on disk.
+
+  /** From now on links whose policy has a directory may have what they need written there. */
+  spillTo(directory: string): void {
+    const { log } = this
+    const retire = (slab: Slab) => log.retire(slab)
+    log.spill ??= new Spill(directory, this.platform, log.pool, retire, {
+      readers: () => this.#readers(),
+      stored: () => this.#relieveAll(),
+      failed: (error) => this.#spillFailed(error),
+      lost: (error, first, next) => this.#spillLost(error, first, next),
+    })
+  }
+
+  *#readers(): Iterable<number> {
+    for (const { cursor } of this.#behind) if (cursor !== undefined) yield cursor.nextWaiting
+  }
+
+  /** Has the next message of `link` read from the disk. */
+  fetch(link: ProducerLink): void {
+    // What it has read so far may be what the disk can let go of.
+    this.#window.follow()
+    this.log.spill?.load(link.cursor?.nextWaiting ?? Infinity, () => {
+      if (!link.ended) this.drain(link)
+    })
+  }
+
+  #relieveAll(): void {
+    for (const link of [...this.gates]) this.drain(link)
+    this.#window.trim()
+  }
+
+  /** Links that have come to their limits have no other place left. */
+  #spillFailed(error: FanwireError): void {
+    this.#tell(error)
+    for (const link of [...this.links]) {
+      if (link.full) this.relieve(link)
+      link.checkLimit()
+      this.arm(link)
+    }
+  }
+
+  #spillLost(error: FanwireError, first: number, next: number): void {
+    this.#tell(error)
+    for (const link of [...this.#behind]) {
+      const at = link.cursor?.nextWaiting ?? Infinity
+      if (at >= first && at < next) link.cut(error, 'exhausted')
+    }
+  }
+
+  #tell(error: FanwireError): void {
+    this.host.fault({ code: error.code, message: withoutCode(error.code, error.message), cause: error.cause })
+  }
+
   /** Looks after deadlines in `delayMs` at the latest. */
   watch(delayMs: number): void {
     this.#patience.watch(delayMs)
@@ -506,6 +565,7 @@ export class Fanout implements LogPort {
     for (const link of [...this.links]) link.finish()
     // The last word to a link may have been a write, and a write is watched.
     this.#patience.close()
+    this.log.spill?.close()
     this.log.pool.close()
   }
 }

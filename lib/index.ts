@@ -3,9 +3,10 @@ import { type Address, checkDialable, parseAddress } from './address.js'
 import { Consumer } from './consumer.js'
 import { type ConsumerOptions, checkConsumerOptions } from './consumer-options.js'
 import type { OptionsFor } from './end-options.js'
-import { FanwireError } from './errors.js'
+import { FanwireError, wordsOf } from './errors.js'
 import type { Framing } from './framing/framing.js'
 import { nodePlatform } from './node/platform.js'
+import type { Policy } from './overflow.js'
 import { Producer } from './producer.js'
 import { checkProducerOptions, type ProducerOptions } from './producer-options.js'
 import { Retention } from './retention.js'
@@ -123,6 +124,7 @@ export async function createProducer<T = string | Uint8Array, Url extends string
   const { addresses, transports, roomOf } = await locate(url, transportsIn(options))
   const checked = checkProducerOptions(options, addresses, transports)
   const [common] = checked as [(typeof checked)[number]]
+  await prepareDisk(common.overflow)
   const producer = new Producer<T>(nodePlatform, {
     ...common,
     // A message goes to all ends or to none.
@@ -186,6 +188,17 @@ export async function createConsumer<T = Uint8Array, Url extends string = string
   }
   faults.opened()
   return consumer
+}
+
+/** Who names a directory hears at once when it takes no files. */
+async function prepareDisk(overflow: Policy): Promise<void> {
+  if (overflow.policy !== 'buffer' || overflow.spill === undefined) return
+  try {
+    await nodePlatform.spill?.prepare(overflow.spill)
+  } catch (cause) {
+    const message = `overflow.spill must be a directory that takes files, got ${overflow.spill}: ${wordsOf(cause)}`
+    throw new FanwireError('SPILL_FAILED', message, { cause })
+  }
 }
 
 interface Located {

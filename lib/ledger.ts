@@ -31,6 +31,8 @@ export interface ProducerLinkLedger {
   readonly dropped: Dropped
   /** In the log, not yet given to the carrier. */
   readonly waiting: number
+  /** Those of `waiting` that are not in memory, for links that may use a disk: `spill`. */
+  readonly spilled?: number | undefined
   /** Given to the carrier, not yet taken by it. */
   readonly inFlight: number
   /** Out of this process: in the inbox (inproc), in the kernel (sockets), answered 2xx (webhook). */

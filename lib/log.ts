@@ -2,6 +2,7 @@ import type { Framing } from './framing/framing.js'
 import type { Memory } from './memory.js'
 import type { Platform } from './platform.js'
 import { type Slab, SlabPool } from './slab.js'
+import type { Spill } from './spill.js'
 import type { Topic } from './topics.js'
 
 /**
@@ -17,6 +18,8 @@ export class Log {
   lingering = 0
   readonly slabs: Slab[] = []
   readonly pool: SlabPool
+  /** What came before the window and waits on disk, where a link asks for that. */
+  spill: Spill | undefined
   #tail: Slab | undefined
 
   constructor(
@@ -33,6 +36,11 @@ export class Log {
   get start(): number {
     const oldest = this.slabs[0]
     return oldest === undefined ? this.next : oldest.first
+  }
+
+  /** The number of the oldest message in the window or on disk. */
+  get oldest(): number {
+    return this.spill?.start ?? this.start
   }
 
   /** Whether a message of `size` bytes goes into the newest slab. */
@@ -67,8 +75,14 @@ export class Log {
     return this.next++
   }
 
-  /** The slab that holds `number`, which must be in the window. */
+  /** The slab that holds `number`, which must be in the window, or on disk and just in memory. */
   slabOf(number: number): Slab {
+    return this.residentSlabOf(number) as Slab
+  }
+
+  /** The slab that holds `number`, which must be in the window or on disk; undefined where it has to be read first. */
+  residentSlabOf(number: number): Slab | undefined {
+    if (number < this.start) return this.spill?.slabOf(number)
     const { slabs } = this
     let low = 0
     let high = slabs.length - 1
@@ -77,21 +91,23 @@ export class Log {
       if ((slabs[middle] as Slab).first <= number) low = middle
       else high = middle - 1
     }
-    return slabs[low] as Slab
+    return slabs[low]
   }
 
-  /** Bytes of all messages before `number`, which must be in the window or `next`. */
+  /** Bytes of all messages before `number`, which must be in the window, on disk, or `next`. */
   bytesBefore(number: number): number {
     if (number >= this.next) return this.bytes
+    if (number < this.start && this.spill !== undefined) return this.spill.bytesBefore(number)
     const slab = this.slabOf(number)
     return slab.origin + slab.startOf(number - slab.first)
   }
 
-  /** Lets the oldest slab leave the window. */
-  shift(): void {
+  /** Lets the oldest slab leave the window, for good or for the disk. */
+  shift(spill?: Spill): void {
     const slab = this.slabs.shift() as Slab
     if (slab === this.#tail) this.#tail = undefined
-    this.retire(slab)
+    if (spill === undefined) this.retire(slab)
+    else spill.add(slab)
   }
 
   /** Takes back a slab that will not be read again, as soon as no carrier holds it. */

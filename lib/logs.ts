@@ -157,7 +157,7 @@ export class Logs implements Outlet, TurnstileHost {
   /** Waits until the links that hold the producer back have room. */
   #wait(topic: string, data: string | Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const gates = this.#fanouts.flatMap((fanout) => [...fanout.gates])
-    const refusing = gates.find(({ policy }) => policy.policy === 'buffer')
+    const refusing = gates.find((link) => link.policy.policy === 'buffer' && !link.spills)
     if (refusing !== undefined) {
       throw new FanwireError(
         'BUFFER_FULL',

@@ -52,7 +52,10 @@ export interface DropOverflow {
 export interface BufferOverflow {
   readonly policy: 'buffer'
   readonly limit?: Limit | undefined
-  /** A directory for what exceeds the limit. This version keeps the backlog in memory only and refuses it. */
+  /**
+   * A directory for what exceeds the limit; producers only. `then` counts once the disk is full or fails, and `send()`
+   * waits for a disk that is slower than the sender. Nothing in it outlives the producer.
+   */
   readonly spill?: string | undefined
   /**
    * At the limit: cut the link off, drop as `keep: 'newest'` does, or refuse the send for all (producers only).
@@ -140,16 +143,13 @@ export function checkOverflow(value: unknown, side: Side, memoryBytes: number, n
     case 'buffer': {
       const then = oneOf(side === 'producer' ? ['disconnect', 'drop', 'refuse'] : ['disconnect', 'drop'], 'disconnect')
       const spill = text(/^/, 'a directory')
-      const { spill: directory, ...policy } = group({ policy: oneOf(['buffer'], 'buffer'), limit, spill, then }).check(
-        form,
-        name,
-      )
-      if (directory !== undefined) {
-        throw badOption(
-          `${name}.spill cannot be used: this version keeps the backlog in memory only; leave the directory out`,
-        )
+      const table = group({ policy: oneOf(['buffer'], 'buffer'), limit, spill, then })
+      const { spill: directory, ...policy } = table.check(form, name)
+      if (directory === undefined) return Object.freeze(policy)
+      if (side === 'consumer') {
+        throw badOption(`${name}.spill cannot be used: only producers keep what waits on disk; leave the directory out`)
       }
-      return Object.freeze(policy)
+      return Object.freeze({ ...policy, spill: directory })
     }
     default: {
       const policy = oneOf(['backpressure'], 'backpressure')

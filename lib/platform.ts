@@ -25,10 +25,26 @@ export interface Platform {
   time(): number
   /** Runs `callback` once after `delayMs`. A timer does not keep the process alive unless `ref()` is called. */
   timer(delayMs: number, callback: () => void): Timer
+  /** Files for what memory has no room for; undefined where there are none. */
+  readonly spill?: {
+    /** Makes sure that `directory` is there and takes files, and clears what producers that are no more have left. */
+    prepare(directory: string): Promise<void>
+    open(directory: string): Promise<SpillFile>
+  }
   /** Fills `target` with random bytes. */
   random(target: Uint8Array): Uint8Array
   /** Publishes to the diagnostics channel `fanwire:<name>` when somebody listens; `message` is made only then. */
   diagnose(name: string, message: () => object): void
+}
+
+/** A file that nobody else sees, and that is gone once it is closed, or its process has ended. */
+export interface SpillFile {
+  /** Writes all of `parts`, one behind the other, from offset `at` on. */
+  write(parts: readonly Uint8Array[], at: number): Promise<void>
+  /** Fills all of `parts` with what was written there. */
+  read(parts: readonly Uint8Array[], at: number): Promise<void>
+  /** Closes it when what was begun is done. */
+  close(): void
 }
 
 export interface Timer {

@@ -118,7 +118,20 @@ export class ProducerLink implements ProducerPort {
   get gates(): boolean {
     const { policy } = this
     if (this.#yieldedUntil !== undefined || this.catchingUp) return false
-    return policy.policy === 'backpressure' || (policy.policy === 'buffer' && policy.then === 'refuse')
+    return policy.policy === 'backpressure' || (policy.policy === 'buffer' && policy.then === 'refuse' && !this.spills)
+  }
+
+  /** What it needs may wait on disk. */
+  get spills(): boolean {
+    const { policy } = this
+    if (policy.policy !== 'buffer' || policy.spill === undefined) return false
+    if (this.#yieldedUntil !== undefined || this.catchingUp) return false
+    return this.fanout.log.spill?.usable === true
+  }
+
+  /** More waits for it than its limit. */
+  get isOver(): boolean {
+    return this.#over(this.limit.messages, this.limit.bytes)
   }
 
   /** The lowest number that must stay in the window for this link. */
@@ -141,6 +154,7 @@ export class ProducerLink implements ProducerPort {
     if (this.cursor !== undefined) this.#forgetFilter(peer)
     this.outstanding = new Outstanding(peer.acknowledges)
     this.policy = this.fanout.policyFor(this)
+    if (this.policy.policy === 'buffer' && this.policy.spill !== undefined) this.fanout.spillTo(this.policy.spill)
     const fallback = this.conflates ? CONFLATING_ALLOWANCE_BYTES : ALLOWANCE_BYTES
     this.#allowance = this.fanout.settings.unacknowledgedBytes ?? fallback
     this.#yieldedUntil = this.fanout.onProbation(peer) ? this.fanout.now() + PROBATION_MS : undefined
@@ -325,7 +339,8 @@ export class ProducerLink implements ProducerPort {
       this.#count('evicted', cursor.evicted - evicted)
       if (!found) {
         // What the peer may have at a time takes the place of what the system has room for.
-        if (this.owes) this.fanout.watch(this.fanout.settings.stallMs)
+        if (reader.absent) this.fanout.fetch(this)
+        else if (this.owes) this.fanout.watch(this.fanout.settings.stallMs)
         break
       }
       this.#write()
@@ -405,7 +420,7 @@ export class ProducerLink implements ProducerPort {
   alarm(view: View): { end: number; bytes: number } | undefined {
     const { cursor } = this
     if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full) return undefined
-    if (this.catchingUp || cursor.unsearched > 0) return undefined
+    if (this.catchingUp || this.spills || cursor.unsearched > 0) return undefined
     return {
       end: view.end + this.limit.messages - cursor.waiting,
       bytes: view.bytes + this.limit.bytes - cursor.waitingBytes,
@@ -416,7 +431,8 @@ export class ProducerLink implements ProducerPort {
   checkLimit(): void {
     const { policy, cursor } = this
     if (cursor === undefined || this.jumps || this.conflates || cursor.deaf || this.full) return
-    if (this.catchingUp || cursor.unsearched > 0 || !this.#over(this.limit.messages - 1, this.limit.bytes - 1)) return
+    if (this.catchingUp || this.spills || cursor.unsearched > 0) return
+    if (!this.#over(this.limit.messages - 1, this.limit.bytes - 1)) return
     if (policy.policy === 'drop') cursor.stopListening()
     else if (this.gates) this.fanout.fill(this)
     else if (policy.policy === 'buffer' && policy.then === 'drop') this.#yield()
@@ -446,6 +462,7 @@ export class ProducerLink implements ProducerPort {
     if (cursor === undefined) return true
     // What it holds may be what others wait for.
     if (cursor.waiting === 0) return !this.holdsOutside || this.fanout.hasRoom
+    if (this.spills) return this.fanout.hasRoom
     return this.fanout.hasRoom && !this.#over(this.limit.messages / 2, this.limit.bytes / 2)
   }
 
@@ -483,6 +500,7 @@ export class ProducerLink implements ProducerPort {
         oldest: this.#dropped.oldest + cursor.deafDropped,
       },
       waiting: cursor.waiting - excess,
+      ...(this.fanout.log.spill !== undefined && { spilled: cursor.countBelow(this.fanout.log.start) }),
       inFlight: outstanding.inFlight,
       handed: outstanding.handed,
       acknowledged: outstanding.acknowledges ? outstanding.acknowledged : undefined,

@@ -41,6 +41,8 @@ export class Reader {
   count = 0
   /** The slab that the run stands in, pinned for the caller; undefined where the run has memory of its own. */
   slab: Slab | undefined
+  /** The message that is next has to be read from the disk first. */
+  absent = false
   #scratch: Slab | undefined
 
   constructor(
@@ -53,12 +55,17 @@ export class Reader {
 
   /** Cuts a run of at most `room`. False when nothing waits, or nothing fits. */
   cut(cursor: Cursor, room: Room): boolean {
+    this.absent = false
     if (cursor.partial !== undefined) return this.#slice(cursor, cursor.partial, room)
     for (let segment = cursor.advance(); segment !== undefined; segment = cursor.advance()) {
       if (!segment.conflates) {
-        if (segment.view.numberAt(cursor.index) >= this.log.start) return this.#stretch(cursor, segment, room)
+        const number = segment.view.numberAt(cursor.index)
+        if (number >= this.log.oldest) {
+          this.absent = this.log.residentSlabOf(number) === undefined
+          return !this.absent && this.#stretch(cursor, segment, room)
+        }
         // The window passed it while the cursor was still busy with older values.
-        const gone = cursor.countBelow(this.log.start)
+        const gone = cursor.countBelow(this.log.oldest)
         cursor.drop(gone)
         cursor.evicted += gone
         continue
@@ -127,7 +134,11 @@ export class Reader {
     while (count < room.messages) {
       if (segment.conflates ? !this.#passSuperseded(cursor, segment) : cursor.index >= endOf(segment)) break
       const number = view.numberAt(cursor.index)
-      if (number >= slab.next) slab = this.log.slabOf(number)
+      if (number >= slab.next) {
+        const next = this.log.residentSlabOf(number)
+        if (next === undefined) break
+        slab = next
+      }
       const from = slab.startOf(number - slab.first)
       const to = slab.ends[number - slab.first] as number
       if (count > 0 && to - from >= SLICE_BYTES) break

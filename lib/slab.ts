@@ -107,9 +107,7 @@ export class SlabPool {
     if (bytes === SLAB_BYTES) return this.takeWhole()
     // A slab of its own is followed by a small one, so that a lone large message does not cost two large slabs.
     this.#grown = bytes === SMALL_SLAB_BYTES
-    const slab = new Slab(this.platform.allocate(bytes))
-    this.memory.used += slab.cost
-    return slab
+    return this.takeSized(bytes)
   }
 
   /** A slab of the full size, whatever it is for. */
@@ -120,6 +118,14 @@ export class SlabPool {
       return spare
     }
     const slab = new Slab(this.platform.allocate(SLAB_BYTES))
+    this.memory.used += slab.cost
+    return slab
+  }
+
+  /** A slab of exactly `bytes`. */
+  takeSized(bytes: number): Slab {
+    if (bytes === SLAB_BYTES) return this.takeWhole()
+    const slab = new Slab(this.platform.allocate(bytes))
     this.memory.used += slab.cost
     return slab
   }

@@ -2,6 +2,7 @@ import type { Cursor } from './cursor.js'
 import type { LastValues } from './last-values.js'
 import type { Log } from './log.js'
 import type { Memory } from './memory.js'
+import type { CompleteLimit } from './overflow.js'
 import type { Patience } from './patience.js'
 import type { Platform } from './platform.js'
 import type { ProducerLink } from './producer-link.js'
@@ -9,6 +10,7 @@ import type { Reader } from './reader.js'
 import type { Retention } from './retention.js'
 import type { Searches } from './searches.js'
 import { SLAB_BYTES, type Slab } from './slab.js'
+import type { Spill } from './spill.js'
 import type { Topics } from './topics.js'
 import type { FilteredView, View } from './view.js'
 
@@ -73,7 +75,7 @@ export class Window {
   /** Makes room for a message of `size` bytes. False when a link that may not be dropped from holds the memory. */
   makeRoom(size: number): boolean {
     const { log, memory } = this.parts
-    this.#trim()
+    this.trim()
     for (let isOffered = false; ; ) {
       const fits = log.fits(size)
       const cost = fits ? 0 : log.pool.costOf(size)
@@ -86,7 +88,7 @@ export class Window {
       // Nothing may leave before it was offered; whoever hears of a link that is cut may send something.
       if (!isOffered) {
         this.host.flush()
-        this.#trim()
+        this.trim()
         isOffered = true
         continue
       }
@@ -111,16 +113,30 @@ export class Window {
     this.#watchStanding()
   }
 
-  /** Moves the window up to the first message that somebody needs. */
-  #trim(): void {
+  /** Moves the window up to the first message that somebody needs; for links above their limit to the disk. */
+  trim(): void {
     const { log, retention, platform } = this.parts
     let floor = Math.min(this.host.offered, retention.start(log, platform.now()))
+    let spilling: ProducerLink | undefined
     for (const link of this.links.behind) {
       link.applyPolicy()
-      floor = Math.min(floor, link.floor)
+      if (!link.spills || !link.isOver) floor = Math.min(floor, link.floor)
+      else if (spilling === undefined || link.floor < spilling.floor) spilling = link
     }
-    while (log.slabs.length > 0 && (log.slabs[0] as Slab).next <= floor) this.#shift()
-    this.#follow()
+    for (let oldest = log.slabs[0]; oldest !== undefined && oldest.next <= floor; oldest = log.slabs[0]) {
+      if (spilling === undefined || spilling.floor >= oldest.next) this.#shift()
+      else if (this.#exceeds(spilling.limit) && log.spill?.behind === false) this.#shift(log.spill)
+      else break
+    }
+    this.follow()
+  }
+
+  /** Whether the window, without the slab that is being filled, holds more than `limit`. */
+  #exceeds(limit: CompleteLimit): boolean {
+    const { log } = this.parts
+    const [oldest] = log.slabs
+    if (oldest === undefined || log.slabs.length < 2) return false
+    return log.next - oldest.first > limit.messages || log.bytes - oldest.origin > limit.bytes
   }
 
   /** Frees memory: lets the oldest slab leave, unless a link that must not lose anything needs it. */
@@ -131,10 +147,16 @@ export class Window {
     if (log.slabs.length < 2 && this.#forgetOldest()) return 'freed'
     if (oldest === undefined) return this.#reclaim()
     let held = false
+    let spill: Spill | undefined
     const { next } = log
     for (const link of [...this.links.behind]) {
       if (link.floor >= oldest.next) continue
-      if (link.gates) {
+      if (link.spills) {
+        ;({ spill } = log)
+        if (spill?.behind !== true) continue
+        this.host.fill(link)
+        held = true
+      } else if (link.gates) {
         this.host.fill(link)
         held = true
       } else if (link.policy.policy === 'buffer' && link.policy.then === 'disconnect' && !link.jumps) {
@@ -142,14 +164,14 @@ export class Window {
       }
     }
     if (held) return 'held'
-    if (log.slabs[0] === oldest && log.next === next) this.#shift()
-    this.#follow()
+    if (log.slabs[0] === oldest && log.next === next) this.#shift(spill)
+    this.follow()
     return 'freed'
   }
 
   /** Nothing is left in the window, and carriers hold what has left it: `send()` waits for those whose links may ask that. */
   #reclaim(): 'freed' | 'held' | 'nothing' {
-    if (this.#holdBack()) return 'held'
+    if (this.#holdBack() || this.#awaitDisk()) return 'held'
     const worst = this.#worst()
     if (worst === undefined) {
       this.parts.reader.release()
@@ -157,6 +179,14 @@ export class Window {
     }
     this.#cut(worst)
     return 'freed'
+  }
+
+  /** Makes `send()` wait for what is still to be written to the disk. False when nothing is. */
+  #awaitDisk(): boolean {
+    if (this.parts.log.spill?.writes !== true) return false
+    const spilling = [...this.links.behind].filter((link) => link.spills)
+    for (const link of spilling) this.host.fill(link)
+    return spilling.length > 0
   }
 
   /** Makes `send()` wait for the links that may ask that and for which memory is held. False when there is none. */
@@ -185,8 +215,8 @@ export class Window {
     topics.sweep((topic) => topic.latest >= start || topic.kept)
   }
 
-  /** The oldest slab leaves the window; what is still the newest of its topic is kept where somebody wants that. */
-  #shift(): void {
+  /** The oldest slab leaves the window, for the disk where one is named; what is still the newest of its topic is kept where somebody wants that. */
+  #shift(spill?: Spill): void {
     const { log, topics, lastValues, retention } = this.parts
     const oldest = log.slabs[0] as Slab
     this.links.searches.hurry(oldest.next)
@@ -195,19 +225,23 @@ export class Window {
       if (link.cursor?.segments.some((segment) => segment.conflates)) least = Math.min(least, link.cursor.number)
     }
     if (least < oldest.next) lastValues.keep(oldest, (id) => topics.at(id), least)
-    log.shift()
+    log.shift(spill)
   }
 
   /** The window has moved: cursors that it has passed jump, and what only they needed goes. */
-  #follow(): void {
+  follow(): void {
     const { log, lastValues, retention } = this.parts
     const { start } = log
     let conflating = Infinity
+    let onDisk = start
     for (const link of this.links.behind) {
       const cursor = link.cursor as Cursor
       if (cursor.advance()?.conflates) conflating = Math.min(conflating, cursor.number)
-      else link.drop(cursor.countBelow(start), 'evicted')
+      else if (log.spill === undefined || cursor.nextWaiting < log.oldest)
+        link.drop(cursor.countBelow(log.oldest), 'evicted')
+      else onDisk = Math.min(onDisk, cursor.nextWaiting)
     }
+    log.spill?.release(onDisk)
     if (!retention.latest) lastValues.deleteBelow(conflating)
     this.#trimViews()
     this.#watchStanding()

@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import type { Platform } from '../platform.js'
+import { openSpillFile, prepare } from './spill.js'
 
 /** Methods that `write` and `toString` of a buffer come down to, without their checks; Node has them, its types do not. */
 interface Utf8Buffer extends Buffer {
@@ -33,6 +34,7 @@ export const nodePlatform: Platform = {
     timer.unref()
     return { cancel: () => clearTimeout(timer), ref: () => void timer.ref() }
   },
+  spill: { prepare, open: openSpillFile },
   random: (target) => randomFillSync(target),
   diagnose(name, message) {
     const found = channel(`fanwire:${name}`)

@@ -1,0 +1,297 @@
+import { FanwireError, wordsOf } from './errors.js'
+import type { Platform, SpillFile } from './platform.js'
+import { SLAB_BYTES, type Slab, type SlabPool } from './slab.js'
+
+/** Bytes that may wait to be written; `send()` waits for the disk beyond. */
+const MOST_QUEUED_BYTES = 16 * SLAB_BYTES
+/** Bytes of one file: it goes as soon as the last of it was read, or needs it no more. */
+const FILE_BYTES = 64 * 1024 * 1024
+/** Bytes of one write. */
+const WRITE_BYTES = 4 * SLAB_BYTES
+
+export interface SpillHost {
+  /** Where the links stand that have not read everything. */
+  readers(): Iterable<number>
+  /** Something was written: there may be memory again. */
+  stored(): void
+  /** Nothing more is written before all that was has been read. */
+  failed(error: FanwireError): void
+  /** What was written from `first` up to but not including `next` cannot be read. */
+  lost(error: FanwireError, first: number, next: number): void
+}
+
+/** A slab that has left the window for the disk: the newest ones are still being written, and some are being read. */
+interface Page {
+  readonly first: number
+  readonly count: number
+  readonly origin: number
+  readonly used: number
+  /** Bytes of the slab that it came from, and of the one that it is read into. */
+  readonly size: number
+  /** Where it is written; undefined while it is not. */
+  place: { readonly file: Volume; readonly at: number } | undefined
+  /** Its content, as long as it is in memory. */
+  slab: Slab | undefined
+  loading: Promise<void> | undefined
+}
+
+/** A file and how many pages in it somebody has yet to read. */
+interface Volume {
+  readonly handle: SpillFile
+  size: number
+  pages: number
+}
+
+/**
+ * What has left the window of a log although links need it: slabs in files, in their order, written once for all links.
+ * It is an overflow of memory: nothing in it outlives the producer.
+ */
+export class Spill {
+  readonly #pages: Page[] = []
+  /** Pages of which the content is in memory. */
+  readonly #resident = new Set<Page>()
+  /** Pages to be written, the first `#inWrite` of which are just being. */
+  readonly #queue: Page[] = []
+  #inWrite = 0
+  #queuedBytes = 0
+  #volume: Volume | undefined
+  #writing = false
+  #closed = false
+  #error: FanwireError | undefined
+
+  constructor(
+    readonly directory: string,
+    private readonly platform: Platform,
+    private readonly pool: SlabPool,
+    /** Takes back the memory of a slab, as soon as no carrier holds it. */
+    private readonly retire: (slab: Slab) => void,
+    private readonly host: SpillHost,
+  ) {}
+
+  /** The number of its first message; undefined while it is empty. */
+  get start(): number | undefined {
+    return this.#pages[0]?.first
+  }
+
+  /** More can be written. After a failure nothing can until all that was written has been read. */
+  get usable(): boolean {
+    return this.#error === undefined && !this.#closed
+  }
+
+  /** The disk is slower than the producer. */
+  get behind(): boolean {
+    return this.#queuedBytes >= MOST_QUEUED_BYTES
+  }
+
+  /** Something is still to be written. */
+  get writes(): boolean {
+    return this.usable && this.#queue.length > 0
+  }
+
+  /** Writes `slab`, the oldest of the window, which follows the last page. */
+  add(slab: Slab): void {
+    const { first, count, origin, used } = slab
+    const page: Page = {
+      first,
+      count,
+      origin,
+      used,
+      size: slab.bytes.length,
+      place: undefined,
+      slab,
+      loading: undefined,
+    }
+    this.#pages.push(page)
+    this.#resident.add(page)
+    this.#queue.push(page)
+    this.#queuedBytes += used
+    void this.#write()
+  }
+
+  /** The slab that holds `number`, where that is in memory. */
+  slabOf(number: number): Slab | undefined {
+    return this.#pageOf(number)?.slab
+  }
+
+  /** Bytes of all messages before `number`; within a page that is not in memory an estimate. */
+  bytesBefore(number: number): number {
+    const page = this.#pageOf(number)
+    if (page === undefined) return this.#pages[0]?.origin ?? 0
+    const index = number - page.first
+    return page.origin + (page.slab?.startOf(index) ?? Math.floor((page.used * index) / page.count))
+  }
+
+  /** Has the page of `number`, and the one behind it, in memory; calls back when the former is. */
+  load(number: number, done: () => void): void {
+    this.#shed()
+    const page = this.#pageOf(number)
+    if (page === undefined) return
+    const next = this.#pages[this.#pages.indexOf(page) + 1]
+    page.loading ??= this.#read(page)
+    if (next !== undefined && next.slab === undefined) next.loading ??= this.#read(next)
+    void page.loading.then(done)
+  }
+
+  /** Nobody needs what lies below `floor` any more. */
+  release(floor: number): void {
+    const { length } = this.#pages
+    while (this.#pages[0] !== undefined && this.#pages[0].first + this.#pages[0].count <= floor) {
+      this.#forget(this.#pages.shift() as Page)
+    }
+    if (this.#pages.length === length) return
+    this.#shed()
+    if (this.#pages.length === 0 && !this.#closed) this.#error = undefined
+  }
+
+  close(): void {
+    this.#closed = true
+    this.release(Infinity)
+    if (this.#volume !== undefined) this.#leave(this.#volume)
+    this.#volume = undefined
+  }
+
+  #pageOf(number: number): Page | undefined {
+    const pages = this.#pages
+    let low = 0
+    let high = pages.length - 1
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1
+      if ((pages[middle] as Page).first <= number) low = middle
+      else high = middle - 1
+    }
+    const page = pages[low]
+    return page !== undefined && number >= page.first && number < page.first + page.count ? page : undefined
+  }
+
+  async #write(): Promise<void> {
+    if (this.#writing) return
+    this.#writing = true
+    while (this.#queue.length > 0 && this.usable) await this.#writeSome()
+    this.#writing = false
+  }
+
+  /** Writes the first of the queue, as many as go in one write. */
+  async #writeSome(): Promise<void> {
+    const pages: Page[] = []
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    for (const page of this.#queue) {
+      if (bytes > 0 && bytes + page.used > WRITE_BYTES) break
+      pages.push(page)
+      parts.push(...contentOf(page, page.slab as Slab))
+      bytes += page.used
+    }
+    this.#inWrite = pages.length
+    try {
+      const volume = await this.#openVolume()
+      let at = volume.size
+      // Counted before they are there: a volume with nothing to read in it is closed.
+      volume.pages += pages.length
+      for (const page of pages) {
+        page.place = { file: volume, at }
+        at += sizeOf(page)
+      }
+      await volume.handle.write(parts, volume.size)
+      volume.size = at
+    } catch (cause) {
+      this.#inWrite = 0
+      for (const page of pages) page.place = undefined
+      if (!this.#closed) this.#fail(cause)
+      return
+    }
+    this.#inWrite = 0
+    this.#queue.splice(0, pages.length)
+    this.#queuedBytes -= bytes
+    this.#shed()
+    if (!this.#closed) this.host.stored()
+  }
+
+  async #openVolume(): Promise<Volume> {
+    const volume = this.#volume
+    if (volume !== undefined && volume.size < FILE_BYTES) return volume
+    const { spill } = this.platform
+    if (spill === undefined) throw new Error('there are no files here')
+    if (volume === undefined) await spill.prepare(this.directory)
+    const handle = await spill.open(this.directory)
+    if (volume !== undefined) this.#leave(volume)
+    // It counts itself until the next one is opened.
+    this.#volume = { handle, size: 0, pages: 1 }
+    return this.#volume
+  }
+
+  async #read(page: Page): Promise<void> {
+    if (page.slab !== undefined || page.place === undefined) return
+    const slab = this.pool.takeSized(page.size)
+    while (slab.ends.length < page.count) this.pool.growIndex(slab)
+    slab.reset(page.first, page.origin)
+    slab.count = page.count
+    slab.used = page.used
+    try {
+      await page.place.file.handle.read(contentOf(page, slab), page.place.at)
+      if (page.place === undefined) throw new Error('it was given up meanwhile')
+      page.slab = slab
+      this.#resident.add(page)
+    } catch (cause) {
+      this.retire(slab)
+      if (page.place !== undefined)
+        this.host.lost(this.#errorOf('give back', cause), page.first, page.first + page.count)
+    }
+    page.loading = undefined
+  }
+
+  /** Lets go of the memory of pages that are on the disk and that nobody is about to read. */
+  #shed(): void {
+    const wanted = new Set<Page | undefined>()
+    for (const number of this.host.readers()) {
+      const page = this.#pageOf(number)
+      if (page === undefined) continue
+      wanted.add(page).add(this.#pageOf(page.first + page.count))
+    }
+    const queued = new Set(this.#queue)
+    for (const page of this.#resident) {
+      if (wanted.has(page) || queued.has(page)) continue
+      this.#resident.delete(page)
+      this.retire(page.slab as Slab)
+      page.slab = undefined
+    }
+  }
+
+  #forget(page: Page): void {
+    if (page.slab !== undefined) {
+      this.#resident.delete(page)
+      this.retire(page.slab)
+      page.slab = undefined
+    }
+    const queued = this.#queue.indexOf(page)
+    if (queued >= this.#inWrite) {
+      this.#queue.splice(queued, 1)
+      this.#queuedBytes -= page.used
+    }
+    const { place } = page
+    page.place = undefined
+    if (place !== undefined) this.#leave(place.file)
+  }
+
+  #leave(volume: Volume): void {
+    if (--volume.pages === 0) volume.handle.close()
+  }
+
+  #fail(cause: unknown): void {
+    this.#error = this.#errorOf('take', cause)
+    this.host.failed(this.#error)
+  }
+
+  #errorOf(what: string, cause: unknown): FanwireError {
+    const message = `the disk did not ${what} what waits in ${this.directory}: ${wordsOf(cause)}`
+    return new FanwireError('SPILL_FAILED', message, { cause })
+  }
+}
+
+function sizeOf(page: Page): number {
+  return page.count * Uint32Array.BYTES_PER_ELEMENT + page.used
+}
+
+/** Where each message ends, and the messages. */
+function contentOf({ count, used }: Page, { ends, bytes }: Slab): [Uint8Array, Uint8Array] {
+  return [new Uint8Array(ends.buffer, ends.byteOffset, count * ends.BYTES_PER_ELEMENT), bytes.subarray(0, used)]
+}
