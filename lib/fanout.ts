@@ -522,6 +522,7 @@ export class Fanout implements LogPort {
 
   /** Has the next message of `link` read from the disk. */
   fetch(link: ProducerLink): void {
+    this.#behind.add(link)
     // What it has read so far may be what the disk can let go of.
     this.#window.follow()
     this.log.spill?.load(link.cursor?.nextWaiting ?? Infinity, () => {

@@ -94,10 +94,11 @@ export class Log {
     return slabs[low]
   }
 
-  /** Bytes of all messages before `number`, which must be in the window, on disk, or `next`. */
+  /** Bytes of all messages before `number`. */
   bytesBefore(number: number): number {
     if (number >= this.next) return this.bytes
-    if (number < this.start && this.spill !== undefined) return this.spill.bytesBefore(number)
+    // Of what is neither here nor there only last values are left, which are no part of the log.
+    if (number < this.start) return this.spill?.bytesBefore(number) ?? this.slabs[0]?.origin ?? this.bytes
     const slab = this.slabOf(number)
     return slab.origin + slab.startOf(number - slab.first)
   }

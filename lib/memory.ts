@@ -33,8 +33,17 @@ export class Memory {
 
   /** Whether messages may take `bytes` more. */
   hasRoom(bytes: number): boolean {
-    if (this.used + bytes <= this.messageLimit) return true
+    return this.#holds(bytes, this.messageLimit)
+  }
+
+  /** Whether there are `bytes` at all. */
+  hasRest(bytes: number): boolean {
+    return this.#holds(bytes, this.limit)
+  }
+
+  #holds(bytes: number, limit: number): boolean {
+    if (this.used + bytes <= limit) return true
     for (const each of this.spares) each.trim()
-    return this.used + bytes <= this.messageLimit
+    return this.used + bytes <= limit
   }
 }

@@ -26,15 +26,18 @@ export interface Platform {
   /** Runs `callback` once after `delayMs`. A timer does not keep the process alive unless `ref()` is called. */
   timer(delayMs: number, callback: () => void): Timer
   /** Files for what memory has no room for; undefined where there are none. */
-  readonly spill?: {
-    /** Makes sure that `directory` is there and takes files, and clears what producers that are no more have left. */
-    prepare(directory: string): Promise<void>
-    open(directory: string): Promise<SpillFile>
-  }
+  readonly spill?: SpillFiles | undefined
   /** Fills `target` with random bytes. */
   random(target: Uint8Array): Uint8Array
   /** Publishes to the diagnostics channel `fanwire:<name>` when somebody listens; `message` is made only then. */
   diagnose(name: string, message: () => object): void
+}
+
+/** Where files are made for what memory has no room for. */
+export interface SpillFiles {
+  /** Makes sure that `directory` is there and takes files, and clears what producers that are no more have left. */
+  prepare(directory: string): Promise<void>
+  open(directory: string): Promise<SpillFile>
 }
 
 /** A file that nobody else sees, and that is gone once it is closed, or its process has ended. */

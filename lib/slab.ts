@@ -122,6 +122,12 @@ export class SlabPool {
     return slab
   }
 
+  /** Whether there is memory for a slab of `bytes` with an index for `count` messages. */
+  affords(bytes: number, count: number): boolean {
+    const spare = bytes === SLAB_BYTES && this.#spares.length > 0 ? bytes + indexOf(bytes) * INDEX_BYTES : 0
+    return this.memory.hasRest(bytes + 2 * Math.max(indexOf(bytes), count) * INDEX_BYTES - spare)
+  }
+
   /** A slab of exactly `bytes`. */
   takeSized(bytes: number): Slab {
     if (bytes === SLAB_BYTES) return this.takeWhole()

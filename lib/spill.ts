@@ -1,11 +1,13 @@
 import { FanwireError, wordsOf } from './errors.js'
-import type { Platform, SpillFile } from './platform.js'
+import type { Platform, SpillFile, Timer } from './platform.js'
 import { SLAB_BYTES, type Slab, type SlabPool } from './slab.js'
 
 /** Bytes that may wait to be written; `send()` waits for the disk beyond. */
 const MOST_QUEUED_BYTES = 16 * SLAB_BYTES
 /** Bytes of one file: it goes as soon as the last of it was read, or needs it no more. */
 const FILE_BYTES = 64 * 1024 * 1024
+/** Milliseconds until it is looked again for memory to read into. */
+const RETRY_MS = 20
 /** Bytes of one write. */
 const WRITE_BYTES = 4 * SLAB_BYTES
 
@@ -55,6 +57,7 @@ export class Spill {
   #inWrite = 0
   #queuedBytes = 0
   #volume: Volume | undefined
+  readonly #timers = new Set<Timer>()
   #writing = false
   #closed = false
   #error: FanwireError | undefined
@@ -113,23 +116,37 @@ export class Spill {
     return this.#pageOf(number)?.slab
   }
 
-  /** Bytes of all messages before `number`; within a page that is not in memory an estimate. */
-  bytesBefore(number: number): number {
+  /** Bytes of all messages before `number`, an estimate within a page that is not in memory; undefined where there is no page of it. */
+  bytesBefore(number: number): number | undefined {
     const page = this.#pageOf(number)
-    if (page === undefined) return this.#pages[0]?.origin ?? 0
+    if (page === undefined) return undefined
     const index = number - page.first
     return page.origin + (page.slab?.startOf(index) ?? Math.floor((page.used * index) / page.count))
   }
 
-  /** Has the page of `number`, and the one behind it, in memory; calls back when the former is. */
+  /** Has the page of `number`, and the one behind it, in memory as soon as there is room; calls back when the former is. */
   load(number: number, done: () => void): void {
     this.#shed()
     const page = this.#pageOf(number)
     if (page === undefined) return
-    const next = this.#pages[this.#pages.indexOf(page) + 1]
+    if (page.slab === undefined && page.loading === undefined && !this.pool.affords(page.size, page.count)) {
+      this.#await(() => this.load(number, done))
+      return
+    }
     page.loading ??= this.#read(page)
-    if (next !== undefined && next.slab === undefined) next.loading ??= this.#read(next)
     void page.loading.then(done)
+    const next = this.#pageOf(page.first + page.count)
+    if (next === undefined || next.slab !== undefined || !this.pool.affords(next.size, next.count)) return
+    next.loading ??= this.#read(next)
+  }
+
+  /** Tries again in a while: memory is needed, and nobody tells when there is some. */
+  #await(again: () => void): void {
+    const timer = this.platform.timer(RETRY_MS, () => {
+      this.#timers.delete(timer)
+      again()
+    })
+    this.#timers.add(timer)
   }
 
   /** Nobody needs what lies below `floor` any more. */
@@ -145,6 +162,8 @@ export class Spill {
 
   close(): void {
     this.#closed = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
     this.release(Infinity)
     if (this.#volume !== undefined) this.#leave(this.#volume)
     this.#volume = undefined

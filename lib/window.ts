@@ -164,7 +164,9 @@ export class Window {
       }
     }
     if (held) return 'held'
-    if (log.slabs[0] === oldest && log.next === next) this.#shift(spill)
+    // The disk has failed, and nobody waits for what is there to be read: that is older still.
+    if (spill === undefined && log.spill?.start !== undefined) log.spill.release(Infinity)
+    else if (log.slabs[0] === oldest && log.next === next) this.#shift(spill)
     this.follow()
     return 'freed'
   }

@@ -1,4 +1,4 @@
-import type { Platform, Timer } from '../../../lib/platform.js'
+import type { Platform, SpillFiles, Timer } from '../../../lib/platform.js'
 
 interface Pending {
   readonly at: number
@@ -23,7 +23,10 @@ export class FakePlatform implements Platform {
   readonly #encoder = new TextEncoder()
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-  constructor(seed = 1) {
+  constructor(
+    seed = 1,
+    readonly spill?: SpillFiles,
+  ) {
     this.#seed = seed
   }
 
