@@ -133,11 +133,12 @@ export class Spill {
       this.#await(() => this.load(number, done))
       return
     }
-    page.loading ??= this.#read(page)
+    page.loading ??= this.#read(page, (error) => this.host.lost(error, page.first, page.first + page.count))
     void page.loading.then(done)
     const next = this.#pageOf(page.first + page.count)
     if (next === undefined || next.slab !== undefined || !this.pool.affords(next.size, next.count)) return
-    next.loading ??= this.#read(next)
+    // If that fails it is tried again when it is needed.
+    next.loading ??= this.#read(next, () => undefined)
   }
 
   /** Tries again in a while: memory is needed, and nobody tells when there is some. */
@@ -238,7 +239,7 @@ export class Spill {
     return this.#volume
   }
 
-  async #read(page: Page): Promise<void> {
+  async #read(page: Page, failed: (error: FanwireError) => void): Promise<void> {
     if (page.slab !== undefined || page.place === undefined) return
     const slab = this.pool.takeSized(page.size)
     while (slab.ends.length < page.count) this.pool.growIndex(slab)
@@ -252,8 +253,8 @@ export class Spill {
       this.#resident.add(page)
     } catch (cause) {
       this.retire(slab)
-      if (page.place !== undefined)
-        this.host.lost(this.#errorOf('give back', cause), page.first, page.first + page.count)
+      page.loading = undefined
+      if (page.place !== undefined) failed(this.#errorOf('give back', cause))
     }
     page.loading = undefined
   }

@@ -5,6 +5,7 @@ import type { Link } from '../../../lib/producer-face.js'
 import type { ProducerLink } from '../../../lib/producer-link.js'
 import { Retention } from '../../../lib/retention.js'
 import type { Peer, StartFrom } from '../../../lib/transport.js'
+import { FakeDisk } from './fake-disk.js'
 import { FakePeer } from './fake-peer.js'
 import { FakePlatform } from './fake-platform.js'
 
@@ -23,7 +24,8 @@ export interface Joining {
 
 /** A producer whose peers a test plays, as many logs as it likes, and a clock that it moves. */
 export class ProducerScene {
-  readonly platform = new FakePlatform()
+  readonly disk = new FakeDisk()
+  readonly platform = new FakePlatform(1, this.disk)
   readonly producer: Producer
   readonly memoryBytes: number
 
