@@ -61,7 +61,7 @@ function checkSharePolicy(overflow: unknown, memoryBytes: number): Policy {
   const waits = policy.policy === 'backpressure' && policy.then === 'disconnect' && policy.timeoutMs === DEFAULT_MS
   if (waits) return policy
   if (policy.policy === 'backpressure' && policy.then === 'reject') return policy
-  if (policy.policy === 'buffer' && policy.then === 'refuse') return policy
+  if (policy.policy === 'buffer' && policy.then === 'refuse' && policy.spill === undefined) return policy
   throw badOption(
     `overflow with pattern 'share' must be one of ${forms}, since nothing is dropped and no link is to blame`,
   )

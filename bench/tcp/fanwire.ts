@@ -4,6 +4,8 @@ import { type Contender, orderOf, type Take, topicsOf, wantedBy } from '../conte
 
 /** Sends that are awaited by turns: what a link holds back waits in the loop rather than in the waiting room. */
 const AWAITED = 100
+/** From this size on every send is awaited: what waits in the waiting room is copied. */
+const LARGE_BYTES = 16_384
 
 /**
  * fanwire with its defaults. Manners: `batches` reads by `batches()` and awaits one send in a hundred, `one by one`
@@ -16,7 +18,7 @@ export const contender: Contender = {
     const topics = Array.from(orderOf(task.topics), (i) => names[i] as string)
     const [first = ''] = topics
     const data = Buffer.alloc(task.size, 1)
-    const awaited = task.manner === 'await send' ? 1 : AWAITED
+    const awaited = task.manner === 'await send' || task.size >= LARGE_BYTES ? 1 : AWAITED
     return {
       port: Number(new URL(producer.urls[0] ?? '').port),
       linked: () => producer.linked({ count: task.links }),

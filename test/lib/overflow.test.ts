@@ -78,10 +78,17 @@ t.test('lowers its own limit to a small memory, and refuses the user’s', async
   })
 })
 
-t.test('keeps no backlog on disk', async (t) => {
-  const message = /overflow\.spill cannot be used: this version keeps the backlog in memory only/
+t.test('keeps a backlog on disk for producers only', async (t) => {
+  const buffered = { policy: 'buffer', limit: { messages: 10_000, bytes: 16 * MIB }, then: 'disconnect' }
+  t.strictSame(checkOverflow('buffer::/var/spill:drop', 'producer', memory), {
+    ...buffered,
+    spill: '/var/spill',
+    then: 'drop',
+  })
+  t.strictSame(checkOverflow({ policy: 'buffer', spill: 'spill' }, 'producer', memory), { ...buffered, spill: 'spill' })
+  const message = /overflow\.spill cannot be used: only producers keep what waits on disk/
   for (const given of ['buffer:64MiB:./spill', 'buffer::/var/spill:drop', { policy: 'buffer', spill: 'spill' }]) {
-    t.throws(() => checkOverflow(given, 'producer', memory), { ...badOption, message }, JSON.stringify(given))
+    t.throws(() => checkOverflow(given, 'consumer', memory), { ...badOption, message }, JSON.stringify(given))
   }
 })
 
