@@ -16,9 +16,10 @@ const [lonely, shared] = [files.filter(isLonely), files.filter((path) => !isLone
 
 // They take longest, and begin first: else the last would run on a machine that has nothing else to do.
 for (const path of lonely) write('1-alone', nameOf(path), [path])
-for (const floor of new Set(shared.map(floorOf))) {
+// The upper floors take longest, and what ends last should be short.
+for (const [rank, floor] of [...new Set(shared.map(floorOf))].toReversed().entries()) {
   for (const [at, part] of partsOf(shared.filter((path) => floorOf(path) === floor)).entries())
-    write('2-shared', `${floor}-${at + 1}`, part)
+    write('2-shared', `${rank + 1}-${floor}-${at + 1}`, part)
 }
 
 function filesIn(folder) {
