@@ -232,6 +232,7 @@ export class Fanout implements LogPort {
   drain(link: ProducerLink): void {
     this.#offer(link)
     if (this.#behind.size === 0) this.#window.tidy()
+    else if (this.gates.size > 0 && this.log.spill !== undefined) this.#relieveSpilling()
     this.host.progressed()
   }
 
@@ -510,7 +511,7 @@ export class Fanout implements LogPort {
     const retire = (slab: Slab) => log.retire(slab)
     log.spill ??= new Spill(directory, this.platform, log.pool, retire, {
       readers: () => this.#readers(),
-      stored: () => this.#relieveAll(),
+      stored: () => this.#relieveSpilling(),
       failed: (error) => this.#spillFailed(error),
       lost: (error, first, next) => this.#spillLost(error, first, next),
     })
@@ -530,9 +531,10 @@ export class Fanout implements LogPort {
     })
   }
 
-  #relieveAll(): void {
-    for (const link of [...this.gates]) this.drain(link)
+  /** There may be room again for links that wait for the disk. */
+  #relieveSpilling(): void {
     this.#window.trim()
+    for (const link of [...this.gates]) if (link.spills && this.hasRoom) this.relieve(link)
   }
 
   /** Links that have come to their limits have no other place left. */

@@ -215,7 +215,7 @@ export class Spill {
       volume.size = at
     } catch (cause) {
       this.#inWrite = 0
-      for (const page of pages) page.place = undefined
+      for (const page of pages) this.#unplace(page)
       if (!this.#closed) this.#fail(cause)
       return
     }
@@ -233,6 +233,10 @@ export class Spill {
     if (spill === undefined) throw new Error('there are no files here')
     if (volume === undefined) await spill.prepare(this.directory)
     const handle = await spill.open(this.directory)
+    if (this.#closed) {
+      handle.close()
+      throw new Error('closed meanwhile')
+    }
     if (volume !== undefined) this.#leave(volume)
     // It counts itself until the next one is opened.
     this.#volume = { handle, size: 0, pages: 1 }
@@ -287,6 +291,10 @@ export class Spill {
       this.#queue.splice(queued, 1)
       this.#queuedBytes -= page.used
     }
+    this.#unplace(page)
+  }
+
+  #unplace(page: Page): void {
     const { place } = page
     page.place = undefined
     if (place !== undefined) this.#leave(place.file)

@@ -105,7 +105,7 @@ t.test('a disk that is slower than the sender makes send() wait', async (t) => {
 
 t.test('a full disk is told once, and the policy says what happens then', async (t) => {
   for (const then of ['disconnect', 'drop', 'refuse'] as const) {
-    const { disk, faults, join, send, settle } = open(t, `buffer:20:./disk:${then}`)
+    const { producer, disk, faults, join, send, settle } = open(t, `buffer:20:./disk:${then}`)
     const { link, peer } = join()
     disk.fullAt = 100 * 20 * KIB
     const sending: Promise<void>[] = []
@@ -125,6 +125,9 @@ t.test('a full disk is told once, and the policy says what happens then', async 
     if (then === 'disconnect') t.match(peer.closed, { code: 'BUFFER_FULL' })
     if (then === 'refuse') t.same(numbers(peer), upTo(500 - refused))
     if (then === 'drop') t.equal(numbers(peer).at(-1), 500)
+    await producer.close({ drainMs: 0 })
+    await disk.settle()
+    t.equal(disk.files.size, 0)
   }
 })
 
