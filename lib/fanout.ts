@@ -295,7 +295,13 @@ export class Fanout implements LogPort {
     const next = this.#wantedAgain(cursor, from)
     // A foreign peer has yet to say what it wants.
     const keepsFilter = link.peer?.kind !== 'fanwire' || cursor.view?.isOf(link.prefixes) === true
-    if (next !== undefined && keepsFilter && cursor.unsearched === 0) return this.#goOn(link, cursor, next)
+    // Topics are not on disk, so that what waits there is not searched, and comes as it was wanted before.
+    const isOnDisk = cursor.nextWaiting < this.log.start && this.log.spill?.start !== undefined
+    if (next !== undefined && (keepsFilter || isOnDisk) && cursor.unsearched === 0) {
+      const first = this.#goOn(link, cursor, next)
+      if (!keepsFilter) this.filterChanged(link)
+      return first
+    }
     this.#searches.delete(link)
     this.#leave(link)
     cursor.release()
@@ -509,7 +515,7 @@ export class Fanout implements LogPort {
   spillTo(directory: string): void {
     const { log } = this
     const retire = (slab: Slab) => log.retire(slab)
-    log.spill ??= new Spill(directory, this.platform, log.pool, retire, {
+    log.spill ??= new Spill(directory, this.platform, log.pool, retire, this.memory, {
       readers: () => this.#readers(),
       stored: () => this.#relieveSpilling(),
       failed: (error) => this.#spillFailed(error),
@@ -526,9 +532,14 @@ export class Fanout implements LogPort {
     this.#behind.add(link)
     // What it has read so far may be what the disk can let go of.
     this.#window.follow()
-    this.log.spill?.load(link.cursor?.nextWaiting ?? Infinity, () => {
+    const { log } = this
+    const next = link.cursor?.nextWaiting ?? Infinity
+    const drain = () => {
       if (!link.ended) this.drain(link)
-    })
+    }
+    // Nobody may have what it waited for any more.
+    if (next >= log.start) this.platform.defer(drain)
+    else log.spill?.load(next, link, drain)
   }
 
   /** There may be room again for links that wait for the disk. */

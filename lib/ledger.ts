@@ -31,7 +31,7 @@ export interface ProducerLinkLedger {
   readonly dropped: Dropped
   /** In the log, not yet given to the carrier. */
   readonly waiting: number
-  /** Those of `waiting` that are not in memory, for links that may use a disk: `spill`. */
+  /** Those of `waiting` that have left the window in memory; only where links may use a disk: `spill`. */
   readonly spilled?: number | undefined
   /** Given to the carrier, not yet taken by it. */
   readonly inFlight: number

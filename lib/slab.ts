@@ -122,10 +122,19 @@ export class SlabPool {
     return slab
   }
 
-  /** Whether there is memory for a slab of `bytes` with an index for `count` messages. */
+  /** Whether there is memory at all for a slab of `bytes` with an index for `count` messages. */
   affords(bytes: number, count: number): boolean {
+    return this.memory.hasRest(this.#mostFor(bytes, count))
+  }
+
+  /** Whether there is such memory that messages do not need. */
+  spares(bytes: number, count: number): boolean {
+    return this.memory.used + this.#mostFor(bytes, count) <= this.memory.messageLimit
+  }
+
+  #mostFor(bytes: number, count: number): number {
     const spare = bytes === SLAB_BYTES && this.#spares.length > 0 ? bytes + indexOf(bytes) * INDEX_BYTES : 0
-    return this.memory.hasRest(bytes + 2 * Math.max(indexOf(bytes), count) * INDEX_BYTES - spare)
+    return bytes + 2 * Math.max(indexOf(bytes), count) * INDEX_BYTES - spare
   }
 
   /** A slab of exactly `bytes`. */

@@ -1,4 +1,5 @@
 import { FanwireError, wordsOf } from './errors.js'
+import type { Memory } from './memory.js'
 import type { Platform, SpillFile, Timer } from './platform.js'
 import { SLAB_BYTES, type Slab, type SlabPool } from './slab.js'
 
@@ -57,7 +58,9 @@ export class Spill {
   #inWrite = 0
   #queuedBytes = 0
   #volume: Volume | undefined
-  readonly #timers = new Set<Timer>()
+  /** Who waits for memory to read into. */
+  readonly #waiting = new Map<object, () => void>()
+  #timer: Timer | undefined
   #writing = false
   #closed = false
   #error: FanwireError | undefined
@@ -68,8 +71,11 @@ export class Spill {
     private readonly pool: SlabPool,
     /** Takes back the memory of a slab, as soon as no carrier holds it. */
     private readonly retire: (slab: Slab) => void,
+    private readonly memory: Memory,
     private readonly host: SpillHost,
-  ) {}
+  ) {
+    memory.spares.add(this)
+  }
 
   /** The number of its first message; undefined while it is empty. */
   get start(): number | undefined {
@@ -124,50 +130,64 @@ export class Spill {
     return page.origin + (page.slab?.startOf(index) ?? Math.floor((page.used * index) / page.count))
   }
 
-  /** Has the page of `number`, and the one behind it, in memory as soon as there is room; calls back when the former is. */
-  load(number: number, done: () => void): void {
+  /**
+   * Has the page of `number`, and the one behind it, in memory as soon as there is room for them; calls back when the
+   * former is. `reader` waits for one page at a time.
+   */
+  load(number: number, reader: object, done: () => void): void {
     this.#shed()
     const page = this.#pageOf(number)
     if (page === undefined) return
-    if (page.slab === undefined && page.loading === undefined && !this.pool.affords(page.size, page.count)) {
-      this.#await(() => this.load(number, done))
+    if (page.slab !== undefined) {
+      this.platform.defer(done)
+      return
+    }
+    if (page.loading === undefined && !this.pool.affords(page.size, page.count)) {
+      // Nobody tells when there is memory.
+      this.#waiting.set(reader, () => this.load(number, reader, done))
+      this.#timer ??= this.platform.timer(RETRY_MS, () => this.#retry())
       return
     }
     page.loading ??= this.#read(page, (error) => this.host.lost(error, page.first, page.first + page.count))
     void page.loading.then(done)
     const next = this.#pageOf(page.first + page.count)
-    if (next === undefined || next.slab !== undefined || !this.pool.affords(next.size, next.count)) return
+    if (next === undefined || next.slab !== undefined || !this.pool.spares(next.size, next.count)) return
     // If that fails it is tried again when it is needed.
     next.loading ??= this.#read(next, () => undefined)
   }
 
-  /** Tries again in a while: memory is needed, and nobody tells when there is some. */
-  #await(again: () => void): void {
-    const timer = this.platform.timer(RETRY_MS, () => {
-      this.#timers.delete(timer)
-      again()
-    })
-    this.#timers.add(timer)
+  #retry(): void {
+    this.#timer = undefined
+    const again = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const load of again) load()
+  }
+
+  /** Lets go of the memory of all that is on the disk as well: somebody needs it. */
+  trim(): void {
+    this.#evict(new Set())
   }
 
   /** Nobody needs what lies below `floor` any more. */
   release(floor: number): void {
-    const { length } = this.#pages
     while (this.#pages[0] !== undefined && this.#pages[0].first + this.#pages[0].count <= floor) {
       this.#forget(this.#pages.shift() as Page)
     }
-    if (this.#pages.length === length) return
-    this.#shed()
-    if (this.#pages.length === 0 && !this.#closed) this.#error = undefined
+    if (this.#pages.length === 0) this.#begin()
+  }
+
+  /** Nothing is left: the next file is a new one, and the disk may be better than it was. */
+  #begin(): void {
+    this.#error = undefined
+    if (this.#volume !== undefined) this.#leave(this.#volume)
+    this.#volume = undefined
   }
 
   close(): void {
     this.#closed = true
-    for (const timer of this.#timers) timer.cancel()
-    this.#timers.clear()
+    this.#timer?.cancel()
+    this.memory.spares.delete(this)
     this.release(Infinity)
-    if (this.#volume !== undefined) this.#leave(this.#volume)
-    this.#volume = undefined
   }
 
   #pageOf(number: number): Page | undefined {
@@ -205,18 +225,25 @@ export class Spill {
     try {
       const volume = await this.#openVolume()
       let at = volume.size
-      // Counted before they are there: a volume with nothing to read in it is closed.
-      volume.pages += pages.length
       for (const page of pages) {
-        page.place = { file: volume, at }
+        // It may have been read from memory meanwhile, and nobody need it any more: then it is written for nothing.
+        if (page.slab !== undefined) {
+          page.place = { file: volume, at }
+          volume.pages++
+        }
         at += sizeOf(page)
       }
       await volume.handle.write(parts, volume.size)
       volume.size = at
     } catch (cause) {
       this.#inWrite = 0
-      for (const page of pages) this.#unplace(page)
-      if (!this.#closed) this.#fail(cause)
+      for (const page of pages) {
+        if (page.slab === undefined) this.#unqueue(page)
+        else this.#unplace(page)
+      }
+      if (this.#closed) return
+      this.#fail(cause)
+      if (this.#pages.length === 0) this.#begin()
       return
     }
     this.#inWrite = 0
@@ -231,27 +258,29 @@ export class Spill {
     if (volume !== undefined && volume.size < FILE_BYTES) return volume
     const { spill } = this.platform
     if (spill === undefined) throw new Error('there are no files here')
-    if (volume === undefined) await spill.prepare(this.directory)
+    await spill.prepare(this.directory)
     const handle = await spill.open(this.directory)
     if (this.#closed) {
       handle.close()
       throw new Error('closed meanwhile')
     }
-    if (volume !== undefined) this.#leave(volume)
+    // What was left meanwhile was left by itself as well.
+    if (this.#volume !== undefined) this.#leave(this.#volume)
     // It counts itself until the next one is opened.
     this.#volume = { handle, size: 0, pages: 1 }
     return this.#volume
   }
 
   async #read(page: Page, failed: (error: FanwireError) => void): Promise<void> {
-    if (page.slab !== undefined || page.place === undefined) return
+    const { place } = page
+    if (place === undefined) return
     const slab = this.pool.takeSized(page.size)
     while (slab.ends.length < page.count) this.pool.growIndex(slab)
     slab.reset(page.first, page.origin)
     slab.count = page.count
     slab.used = page.used
     try {
-      await page.place.file.handle.read(contentOf(page, slab), page.place.at)
+      await place.file.handle.read(contentOf(page, slab), place.at)
       if (page.place === undefined) throw new Error('it was given up meanwhile')
       page.slab = slab
       this.#resident.add(page)
@@ -271,6 +300,10 @@ export class Spill {
       if (page === undefined) continue
       wanted.add(page).add(this.#pageOf(page.first + page.count))
     }
+    this.#evict(wanted)
+  }
+
+  #evict(wanted: ReadonlySet<Page | undefined>): void {
     const queued = new Set(this.#queue)
     for (const page of this.#resident) {
       if (wanted.has(page) || queued.has(page)) continue
@@ -286,12 +319,15 @@ export class Spill {
       this.retire(page.slab)
       page.slab = undefined
     }
-    const queued = this.#queue.indexOf(page)
-    if (queued >= this.#inWrite) {
-      this.#queue.splice(queued, 1)
-      this.#queuedBytes -= page.used
-    }
+    if (this.#queue.indexOf(page) >= this.#inWrite) this.#unqueue(page)
     this.#unplace(page)
+  }
+
+  #unqueue(page: Page): void {
+    const at = this.#queue.indexOf(page)
+    if (at < 0) return
+    this.#queue.splice(at, 1)
+    this.#queuedBytes -= page.used
   }
 
   #unplace(page: Page): void {

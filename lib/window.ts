@@ -1,4 +1,4 @@
-import type { Cursor } from './cursor.js'
+import { type Cursor, endOf } from './cursor.js'
 import type { LastValues } from './last-values.js'
 import type { Log } from './log.js'
 import type { Memory } from './memory.js'
@@ -106,6 +106,7 @@ export class Window {
   /** Lets go of everything when nobody is behind, or of what nobody needs. */
   tidy(): void {
     const { log, lastValues, retention } = this.parts
+    if (this.links.behind.size === 0) log.spill?.release(Infinity)
     if (this.links.behind.size > 0 || log.next !== this.host.offered || !retention.nothing) return
     log.rewind()
     lastValues.deleteBelow(Infinity)
@@ -221,6 +222,8 @@ export class Window {
   #shift(spill?: Spill): void {
     const { log, topics, lastValues, retention } = this.parts
     const oldest = log.slabs[0] as Slab
+    // Older still, and there may be no hole.
+    if (spill === undefined) log.spill?.release(Infinity)
     this.links.searches.hurry(oldest.next)
     let least = retention.latest ? 0 : Infinity
     for (const link of this.links.behind) {
@@ -235,18 +238,29 @@ export class Window {
     const { log, lastValues, retention } = this.parts
     const { start } = log
     let conflating = Infinity
-    let onDisk = start
+    const { spill } = log
+    spill?.release(this.#neededFrom(start))
     for (const link of this.links.behind) {
       const cursor = link.cursor as Cursor
       if (cursor.advance()?.conflates) conflating = Math.min(conflating, cursor.number)
-      else if (log.spill === undefined || cursor.nextWaiting < log.oldest)
-        link.drop(cursor.countBelow(log.oldest), 'evicted')
-      else onDisk = Math.min(onDisk, cursor.nextWaiting)
+      else link.drop(cursor.countBelow(log.oldest), 'evicted')
     }
-    log.spill?.release(onDisk)
     if (!retention.latest) lastValues.deleteBelow(conflating)
     this.#trimViews()
     this.#watchStanding()
+  }
+
+  /** The first number below `start` that a link needs which is not content with last values; `start` when there is none. */
+  #neededFrom(start: number): number {
+    let from = start
+    for (const { cursor } of this.links.behind) {
+      for (const [segment, index] of cursor?.held() ?? []) {
+        if (segment.conflates || endOf(segment) <= index) continue
+        from = Math.min(from, segment.view.numberAt(index))
+        break
+      }
+    }
+    return from
   }
 
   #trimViews(): void {
