@@ -36,9 +36,9 @@ export class Memory {
     return this.#holds(bytes, this.messageLimit)
   }
 
-  /** Whether there are `bytes` at all. */
+  /** Whether there are `bytes` for what links cannot do without, and still something for what grows in small steps. */
   hasRest(bytes: number): boolean {
-    return this.#holds(bytes, this.limit)
+    return this.#holds(bytes, this.limit - (this.limit - this.messageLimit) / 8)
   }
 
   #holds(bytes: number, limit: number): boolean {
