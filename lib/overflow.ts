@@ -53,7 +53,7 @@ export interface BufferOverflow {
   readonly policy: 'buffer'
   readonly limit?: Limit | undefined
   /**
-   * A directory for what exceeds the limit; producers only. `then` counts once the disk is full or fails, and `send()`
+   * A directory for what exceeds the limit; producers only, with at least 4 MiB of `memory`. `then` counts once the disk is full or fails, and `send()`
    * waits for a disk that is slower than the sender. Nothing in it outlives the producer.
    */
   readonly spill?: string | undefined
@@ -101,6 +101,8 @@ export interface CompleteLimit {
 export const DEFAULT_LIMIT: CompleteLimit = Object.freeze({ messages: 10_000, bytes: 16 * 1024 * 1024 })
 
 const MOST_MESSAGES = 1_000_000
+/** Below that, what is read from a disk would leave nothing of the memory for what grows in small steps. */
+const LEAST_SPILLING_BYTES = 4 * 1024 * 1024
 const LONGEST_MS = 86_400_000
 
 /** Consumers never refuse a send and never cut off by time: who is slow there is the application itself. */
@@ -148,6 +150,9 @@ export function checkOverflow(value: unknown, side: Side, memoryBytes: number, n
       if (directory === undefined) return Object.freeze(policy)
       if (side === 'consumer') {
         throw badOption(`${name}.spill cannot be used: only producers keep what waits on disk; leave the directory out`)
+      }
+      if (memoryBytes < LEAST_SPILLING_BYTES) {
+        throw badOption(`${name}.spill needs memory.bytes of at least ${LEAST_SPILLING_BYTES}, got ${memoryBytes}`)
       }
       return Object.freeze({ ...policy, spill: directory })
     }

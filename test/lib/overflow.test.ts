@@ -86,6 +86,10 @@ t.test('keeps a backlog on disk for producers only', async (t) => {
     then: 'drop',
   })
   t.strictSame(checkOverflow({ policy: 'buffer', spill: 'spill' }, 'producer', memory), { ...buffered, spill: 'spill' })
+  t.throws(() => checkOverflow('buffer::/var/spill', 'producer', 2 * MIB), {
+    ...badOption,
+    message: /overflow\.spill needs memory\.bytes of at least 4194304, got 2097152/,
+  })
   const message = /overflow\.spill cannot be used: only producers keep what waits on disk/
   for (const given of ['buffer:64MiB:./spill', 'buffer::/var/spill:drop', { policy: 'buffer', spill: 'spill' }]) {
     t.throws(() => checkOverflow(given, 'consumer', memory), { ...badOption, message }, JSON.stringify(given))
