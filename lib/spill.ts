@@ -223,7 +223,9 @@ export class Spill {
     }
     this.#inWrite = pages.length
     try {
-      const volume = await this.#openVolume()
+      let volume = await this.#openVolume()
+      // Whoever had a turn meanwhile may have left it.
+      while (volume !== this.#volume) volume = await this.#openVolume()
       let at = volume.size
       for (const page of pages) {
         // It may have been read from memory meanwhile, and nobody need it any more: then it is written for nothing.
@@ -254,6 +256,7 @@ export class Spill {
   }
 
   async #openVolume(): Promise<Volume> {
+    if (this.#closed) throw new Error('closed meanwhile')
     const volume = this.#volume
     if (volume !== undefined && volume.size < FILE_BYTES) return volume
     const { spill } = this.platform
