@@ -131,7 +131,9 @@ t.test('a watcher is patient with whoever it asks, unless its line says otherwis
     }
     t.equal(await watch.ended, 0)
     t.match(JSON.parse(watch.stdout), { messages: 3 - lost, ledger: { received: 3 - lost, lost } })
-    t.equal(asked, lost === 0 ? 8 : 5)
+    // The answer may cross the next request.
+    if (lost === 0) t.ok(asked >= 8, `asked ${asked} times`)
+    else t.equal(asked, 5)
   }
 })
 
