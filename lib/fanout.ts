@@ -552,6 +552,8 @@ export class Fanout implements LogPort {
   #spillFailed(error: FanwireError): void {
     this.#tell(error)
     for (const link of [...this.links]) {
+      // Whoever holds the producer back by another policy has a deadline, which goes on.
+      if (link.policy.policy !== 'buffer') continue
       if (link.full) this.relieve(link)
       link.checkLimit()
       this.arm(link)
